@@ -1,0 +1,185 @@
+"""Every route of the service in one list, and the steps the gateway takes before an operation (gateway 0, 1.2).
+
+The gateway has no 404 or 405 for its own routes: whatever matches none, its api-version included, is a bad argument.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.api import cluster, operations
+from emulator.api.call import Call, Services
+from emulator.api.gateway import parse_query
+from emulator.api.openapi import describe
+from emulator.api.replies import error_reply
+from emulator.operations.body import ClientGoneError
+from emulator.operations.failures import as_fabric_error
+from emulator.protocol.api_version import MINIMUM, SIZES_SINCE, parse_api_version
+from emulator.protocol.errors import FabricError, invalid_argument
+from emulator.protocol.profile import Profile
+
+_log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class ContentPathConvertor(Convertor[str]):
+    """``{RelativePath}`` of the gateway: one or more segments, none of which is exactly ``$`` (gateway 1.3)."""
+
+    regex = r"(?!\$(?:/|\Z))[^/]+(?:/(?!\$(?:/|\Z))[^/]+)*"
+
+    def convert(self, value: str) -> str:
+        """The path as matched."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The path as given."""
+        return value
+
+
+register_url_convertor("content", ContentPathConvertor())
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the published contract: its name there, verb, path, handler, and first api-version."""
+
+    name: str
+    verb: str
+    path: str
+    handle: Callable[[Call], Awaitable[Response]]
+    since: Decimal = MINIMUM
+    parameters: tuple[str, ...] = ()
+    needs_upload_sessions: bool = False
+
+
+_CONTENT: Final = "/ImageStore/{content_path:content}"
+
+OPERATIONS: Final = (
+    Operation("GetImageStoreRootContent", "GET", "/ImageStore", operations.get_content, parameters=("token",)),
+    Operation("GetImageStoreContent", "GET", _CONTENT, operations.get_content, parameters=("token",)),
+    Operation("UploadFile", "PUT", _CONTENT, operations.upload_file, parameters=("bytes",)),
+    Operation("DeleteImageStoreContent", "DELETE", _CONTENT, operations.delete_content),
+    Operation("CopyImageStoreContent", "POST", "/ImageStore/$/Copy", operations.copy_content, parameters=("copy",)),
+    Operation(
+        "UploadFileChunk",
+        "PUT",
+        _CONTENT + "/$/UploadChunk",
+        operations.upload_file_chunk,
+        parameters=("session", "range", "bytes"),
+        needs_upload_sessions=True,
+    ),
+    Operation(
+        "GetImageStoreUploadSessionById",
+        "GET",
+        "/ImageStore/$/GetUploadSession",
+        operations.get_upload_session_by_id,
+        parameters=("session",),
+        needs_upload_sessions=True,
+    ),
+    Operation(
+        "GetImageStoreUploadSessionByPath",
+        "GET",
+        _CONTENT + "/$/GetUploadSession",
+        operations.get_upload_session_by_path,
+        needs_upload_sessions=True,
+    ),
+    Operation(
+        "DeleteImageStoreUploadSession",
+        "DELETE",
+        "/ImageStore/$/DeleteUploadSession",
+        operations.delete_upload_session,
+        parameters=("session",),
+        needs_upload_sessions=True,
+    ),
+    Operation(
+        "CommitImageStoreUploadSession",
+        "POST",
+        "/ImageStore/$/CommitUploadSession",
+        operations.commit_upload_session,
+        parameters=("session",),
+        needs_upload_sessions=True,
+    ),
+    Operation(
+        "GetImageStoreRootFolderSize", "GET", "/ImageStore/$/FolderSize", operations.get_folder_size, since=SIZES_SINCE
+    ),
+    Operation(
+        "GetImageStoreFolderSize", "GET", _CONTENT + "/$/FolderSize", operations.get_folder_size, since=SIZES_SINCE
+    ),
+    Operation("GetImageStoreInfo", "GET", "/ImageStore/$/Info", operations.get_store_info, since=SIZES_SINCE),
+    Operation("GetClusterVersion", "GET", "/$/GetClusterVersion", cluster.get_cluster_version),
+)
+
+
+class GatewayRoute(APIRoute):
+    """A FastAPI route whose endpoint reads the request itself, by the gateway's rules instead of FastAPI's."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """The endpoint as it is."""
+        return self.endpoint
+
+
+def service_router(services: Services) -> APIRouter:
+    """The routes that this runtime has."""
+    router = APIRouter(route_class=GatewayRoute, redirect_slashes=False)
+    for operation in OPERATIONS:
+        if exists_on(operation, services.profile):
+            router.add_api_route(
+                operation.path,
+                _endpoint(operation, services),
+                methods=[operation.verb],
+                name=operation.name,
+                operation_id=operation.name,
+                response_model=None,
+                openapi_extra=describe(operation.path, operation.parameters, operation.handle.__doc__ or ""),
+            )
+    return router
+
+
+def exists_on(operation: Operation, profile: Profile) -> bool:
+    """Whether a runtime has the operation at all."""
+    if operation.needs_upload_sessions and not profile.has_upload_sessions:
+        return False
+    return operation.since <= profile.newest_api_version
+
+
+def _endpoint(operation: Operation, services: Services) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await operation.handle(_read_call(request, operation, services))
+        except ClientGoneError:
+            _log.info("%s %s: the client went away before its request was complete", request.method, request.url.path)
+            return Response(status_code=400)
+        except Exception as error:  # noqa: BLE001  # the one place where any failure becomes an answer
+            return error_reply(_fabric_error(error))
+
+    return endpoint
+
+
+def _read_call(request: Request, operation: Operation, services: Services) -> Call:
+    query = parse_query(request.scope["gateway_query"])
+    api_version = parse_api_version(query.get("api-version"), services.profile.newest_api_version, operation.since)
+    if api_version is None:
+        raise invalid_argument()
+    cluster_id = request.headers.get("clusterid")
+    if services.cluster_id and cluster_id is not None and cluster_id.lower() != services.cluster_id.lower():
+        raise FabricError("E_ACCESSDENIED")
+    return Call(request, services, query, api_version)
+
+
+def _fabric_error(error: Exception) -> FabricError:
+    known = as_fabric_error(error)
+    if known is None:
+        _log.error("unexpected error", exc_info=error)
+        return FabricError("E_FAIL")
+    if known.status >= 500 and known is not error:
+        _log.warning("%s: %s", known.code, error)
+    return known

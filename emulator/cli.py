@@ -1,0 +1,180 @@
+"""The command line: ``imagestore-emulator`` is ``imagestore-emulator serve`` is ``python -m emulator``."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from emulator import __version__
+from emulator.settings import ENVIRONMENT_PREFIX, Settings
+
+_MEMORY_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # only asked for its size; the directory made in it is ours
+_MEMORY_WORTH_USING: Final = 1 << 30
+
+
+class ExitCode(IntEnum):
+    """What the process ends with, so that scripts can tell why."""
+
+    OK = 0
+    WRONG_SETTING = 2
+    PORT_IN_USE = 3
+    DATA_UNUSABLE = 4
+    DATA_TOO_NEW = 5
+
+
+class StopError(Exception):
+    """A reason not to start, in a sentence that says what to do."""
+
+    def __init__(self, code: ExitCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and answer with the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given.insert(0, "serve")
+    options = vars(_parser().parse_args(given))
+    options.pop("command", None)
+    try:
+        return _serve(_settings(options))
+    except StopError as stop:
+        print(f"imagestore-emulator: {stop}", file=sys.stderr)
+        return stop.code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imagestore-emulator",
+        description="A local emulator of the Azure Service Fabric Image Store REST API.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    serve = commands.add_parser(
+        "serve",
+        help="run the emulator (what happens without a command, too)",
+        description=f"Every option is also an environment variable: --log-level is {ENVIRONMENT_PREFIX}LOG_LEVEL.",
+    )
+    for name, field in Settings.model_fields.items():
+        _add_option(serve, name, field)
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    option = _option(name)
+    description = f"{field.description} (default: {_shown(field.default)})".replace("%", "%%")
+    if field.annotation is bool:
+        parser.add_argument(
+            option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=description, dest=name
+        )
+    else:
+        parser.add_argument(option, default=argparse.SUPPRESS, metavar=name.upper(), help=description, dest=name)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _shown(default: Any) -> str:
+    return str(default) if default != "" else "none"
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        sentences = []
+        for fault in error.errors():
+            name = str(fault["loc"][0])
+            where = _option(name) if name in options else ENVIRONMENT_PREFIX + name.upper()
+            sentences.append(f"{where}: {fault['input']!r} is not allowed: {fault['msg']}")
+        raise StopError(ExitCode.WRONG_SETTING, "; ".join(sentences)) from None
+
+
+def _serve(settings: Settings) -> int:
+    # Imported here so that --help, --version and a wrong setting answer without loading the server.
+    from emulator.app import create_app
+    from emulator.logs import set_up_logging
+    from emulator.server import Server
+    from emulator.storage.database import NewerSchemaError
+    from emulator.storage.errors import DataDirectoryError, NewerFormatError
+
+    set_up_logging(settings)
+    with _listener(settings) as listener, _with_data_directory(settings) as placed:
+        try:
+            app = create_app(placed)
+        except DataDirectoryError as error:
+            raise StopError(
+                ExitCode.DATA_UNUSABLE, f"{error}; choose another with --data, or make it writable for this user"
+            ) from None
+        except (NewerFormatError, NewerSchemaError) as error:
+            raise StopError(ExitCode.DATA_TOO_NEW, str(error)) from None
+        print(_start_line(placed, listener), flush=True)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(Server(app, placed).serve([listener]))
+    return ExitCode.OK
+
+
+def _start_line(settings: Settings, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    where = "in memory" if settings.in_memory else f"in {settings.data.absolute()}"
+    return (
+        f"Image Store emulator {__version__} listening on http://{shown}:{port} "
+        f"(Service Fabric {settings.runtime_version}, {settings.platform}), data {where}"
+    )
+
+
+@contextlib.contextmanager
+def _with_data_directory(settings: Settings) -> Iterator[Settings]:
+    """The settings with the directory to use: a temporary one, deleted afterwards, for use in memory."""
+    if not settings.in_memory:
+        yield settings
+        return
+    parent = None
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(_MEMORY_DIRECTORY).free >= _MEMORY_WORTH_USING:
+            parent = _MEMORY_DIRECTORY
+    with tempfile.TemporaryDirectory(prefix="imagestore-", dir=parent, ignore_cleanup_errors=True) as directory:
+        yield settings.model_copy(update={"data": Path(directory)})
+
+
+@contextlib.contextmanager
+def _listener(settings: Settings) -> Iterator[socket.socket]:
+    from emulator.server import listen
+
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StopError(
+                ExitCode.PORT_IN_USE,
+                f"port {settings.port} on {settings.host} is in use: stop what listens there, or choose another with "
+                "--port (0 picks a free one)",
+            ) from None
+        raise StopError(
+            ExitCode.WRONG_SETTING,
+            f"--host: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+        ) from None
+    with listener:
+        yield listener
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

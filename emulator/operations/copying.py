@@ -1,0 +1,110 @@
+"""Copy inside the store (reference: store 4, gateway 7.6)."""
+
+import os
+from collections.abc import Callable
+
+from emulator.clock import Clock
+from emulator.operations.content import is_reserved
+from emulator.operations.path_locks import changing
+from emulator.protocol.content_path import MARK_FILE, ContentPath
+from emulator.protocol.copy_description import CopyDescription
+from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
+from emulator.protocol.profile import Profile
+from emulator.storage.content_tree import Stored, clone_file
+from emulator.storage.store import Store
+
+
+class Copying:
+    """The copy operation of one store."""
+
+    def __init__(self, store: Store, clock: Clock, profile: Profile) -> None:
+        self._store = store
+        self._rules = store.rules
+        self._clock = clock
+        self._profile = profile
+
+    def copy(self, description: CopyDescription, timeout: float) -> None:
+        """Copy a file, or a folder that has its mark file, to a full new name.
+
+        A copied folder replaces what was at the destination in one step. Raises ``FABRIC_E_FILE_NOT_FOUND`` for a
+        missing source or mark file, ``E_INVALIDARG`` for an empty destination. Copying a folder over itself or over
+        a folder it lies in would destroy it in the original; here it is refused with ``E_INVALIDARG``.
+        """
+        source = self._source(description.source)
+        destination = self._rules.parse(description.destination)
+        with changing(self._store.locks, destination, reading=source, timeout=timeout):
+            stored = self._store.content.find(source)
+            if stored is None or (stored.is_folder and not self._has_mark(source)):
+                raise file_not_found()
+            if destination.is_root:
+                raise invalid_argument()
+            if stored.is_folder:
+                self._copy_folder(stored, source, destination, description)
+            else:
+                self._copy_file(stored, destination, description)
+
+    def _source(self, text: str) -> ContentPath:
+        """Windows compares the source with stored paths as it was sent: other separators match nothing (store 4.2)."""
+        path = self._rules.parse(text)
+        if self._profile.is_windows and self._rules.fold(text) != self._rules.text(path.key):
+            raise file_not_found()
+        return path
+
+    def _copy_file(self, source: Stored, destination: ContentPath, description: CopyDescription) -> None:
+        before = self._store.content.find(destination)
+        if before and not before.is_folder and not description.overwrites:
+            return
+        if self._is_skipped(description)(source.parts[-1]):
+            return
+        staged = self._store.staging.new_name()
+        try:
+            clone_file(source, staged, self._date_of_copy(source))
+            after = self._store.content.publish_copy(staged, destination)
+        finally:
+            self._store.staging.discard(staged)
+        if before:
+            self._store.sessions.republished(before.identity, after.identity)
+
+    def _copy_folder(
+        self, source: Stored, source_path: ContentPath, destination: ContentPath, description: CopyDescription
+    ) -> None:
+        before = self._store.content.find(destination)
+        if not description.overwrites and before and before.is_folder and self._has_mark(destination):
+            return
+        if is_reserved(destination):
+            raise FabricError("FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR")
+        if destination.contains(source_path) or (before and source_path.contains(destination)):
+            raise invalid_argument()
+        staged, trash = self._store.staging.new_name(), self._store.staging.new_name()
+        try:
+            self._clone_folder(source, staged, self._is_skipped(description))
+            if before:
+                self._store.content.take_out(before, trash)
+            self._store.content.publish_folder(staged, destination)
+        finally:
+            self._store.staging.discard(staged)
+            self._store.staging.discard(trash)
+
+    def _clone_folder(self, source: Stored, staged: str, is_skipped: Callable[[str], bool]) -> None:
+        depth = len(source.parts)
+        for file in list(self._store.content.files(source)):
+            parts = file.parts[depth:]
+            is_top_mark = self._rules.fold(file.parts[-1]) == MARK_FILE and len(parts) == 1
+            if is_skipped(parts[-1]) and not is_top_mark:
+                continue
+            target = "/".join([staged, *parts])
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            clone_file(file, target, self._date_of_copy(file))
+
+    def _has_mark(self, folder: ContentPath) -> bool:
+        mark = self._store.content.find(self._rules.of([*folder.parts, MARK_FILE]))
+        return mark is not None and not mark.is_folder
+
+    def _is_skipped(self, description: CopyDescription) -> Callable[[str], bool]:
+        """``SkipFiles`` holds bare file names, at any depth (store 4.4)."""
+        names = {name.lower() for name in description.skip_files}
+        return lambda name: name.lower() in names
+
+    def _date_of_copy(self, source: Stored) -> int:
+        """Windows keeps the source's date, Linux writes the data anew (store 2.3)."""
+        return source.modified_ns if self._profile.is_windows else self._clock.now_ns()

@@ -1,0 +1,28 @@
+"""What goes wrong below the rules, said as the service would say it."""
+
+import errno
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from emulator.protocol.errors import FabricError
+from emulator.storage.errors import LockTimeoutError, NameTakenError
+
+
+def as_fabric_error(error: Exception) -> FabricError | None:
+    """The service's error for a failure of disk, database or locks; ``None`` for a mistake in the program."""
+    match error:
+        case FabricError():
+            return error
+        case LockTimeoutError():
+            return FabricError("FABRIC_E_TIMEOUT")
+        case NameTakenError():
+            return FabricError(
+                "FABRIC_E_INVALID_DIRECTORY",
+                f"Invalid Directory: {error}, and this emulator keeps no file and folder of one name.",
+            )
+        case OSError(errno=errno.ENAMETOOLONG):
+            return FabricError("FABRIC_E_PATH_TOO_LONG")
+        case OSError() | SQLAlchemyError():
+            return FabricError("FABRIC_E_IMAGESTORE_IOERROR")
+        case _:
+            return None

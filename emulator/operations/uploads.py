@@ -1,0 +1,294 @@
+"""Upload sessions: take in chunks, tell what is missing, commit, delete (reference: store 6, gateway 4 and 5)."""
+
+import threading
+from datetime import timedelta
+
+from emulator.clock import Clock
+from emulator.operations.body import Body, in_thread
+from emulator.operations.content import Usage
+from emulator.operations.path_locks import changing
+from emulator.protocol.content_range import ContentRange
+from emulator.protocol.errors import FabricError, invalid_argument
+from emulator.protocol.upload_session import UploadSession
+from emulator.storage.sessions import SessionRows
+from emulator.storage.staging import ChunkFile, OpeningFile
+from emulator.storage.store import Store
+
+_OpeningKey = tuple[str, str, int]
+_ATTEMPTS = 10
+
+
+def _not_found() -> FabricError:
+    return FabricError("NotFound")
+
+
+class Uploads:
+    """The operations on upload sessions of one store."""
+
+    def __init__(self, store: Store, clock: Clock, session_timeout: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._timeout_ns = session_timeout // timedelta(microseconds=1) * 1000
+        self._opening = OpeningFiles(store)
+
+    async def upload_chunk(self, path: str, session_id: str, chunk: ContentRange, body: Body, timeout: float) -> None:
+        """Take in one chunk; the first one of an unused id makes the session.
+
+        Nothing of it counts before all of it is on disk. Raises ``FABRIC_E_UPLOAD_SESSION_ID_CONFLICT``,
+        ``E_INVALIDARG`` or ``FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE`` for one that may not join, as the
+        service does once it has read the body.
+        """
+        if self._store.rules.parse(path).is_root:
+            raise invalid_argument()
+        arrival = await in_thread(Arrival, self, path, session_id, chunk)
+        try:
+            has_more = True
+            while has_more:
+                piece, has_more = await body.read_piece()
+                if has_more:
+                    await in_thread(arrival.write, piece)
+            await in_thread(arrival.finish, piece, timeout)
+        finally:
+            await in_thread(arrival.close)
+
+    def find(self, session_id: str) -> UploadSession | None:
+        """The session of that id, while it lives."""
+        return self._store.sessions.find(session_id, self.alive_since_ns)
+
+    def find_by_path(self, path: str) -> list[UploadSession]:
+        """The sessions on exactly that text of a path."""
+        return self._store.sessions.find_by_path(path, self.alive_since_ns)
+
+    def staged(self) -> Usage:
+        """What the chunks of all living sessions take."""
+        usage = self._store.sessions.usage(self.alive_since_ns)
+        return Usage(usage.byte_count, usage.chunk_count)
+
+    def commit(self, session_id: str, timeout: float) -> None:
+        """Publish the file of a complete session. Its session stays, and committing it again is fine.
+
+        Raises ``E_INVALIDARG`` for an unknown or incomplete session, ``NotFound`` when its bytes are lost.
+        """
+        session = self.find(session_id)
+        if session is None:
+            raise invalid_argument()
+        session.check_commit()
+        path = self._store.rules.parse(session.path)
+        staged = self._store.staging.new_name()
+        with changing(self._store.locks, path, timeout=timeout):
+            session = self.find(session_id)
+            if session is None:
+                raise invalid_argument()
+            stored = self._store.content.find(path)
+            if stored and stored.identity == session.published:
+                return
+            try:
+                self._store.staging.link_session(session.staging, staged)
+                published = self._store.content.publish(staged, path, self._clock.now_ns())
+            except FileNotFoundError:
+                raise _not_found() from None
+            finally:
+                self._store.staging.discard(staged)
+            with self._store.sessions.change() as rows:
+                current = rows.find(session_id, self.alive_since_ns)
+                if current and current.staging == session.staging:
+                    current.published = published.identity
+                    rows.update(current)
+
+    def delete(self, session_id: str) -> None:
+        """Forget a session and its bytes; raises ``NotFound`` for an unknown one. A committed file stays."""
+        with self._store.sessions.change() as rows:
+            session = rows.find(session_id, self.alive_since_ns)
+            if session:
+                rows.delete(session_id)
+        if session is None:
+            raise _not_found()
+        self._store.staging.discard_session(session.staging)
+
+    def expire(self) -> list[UploadSession]:
+        """Free what expired sessions hold; they were invisible already."""
+        expired = self._store.sessions.delete_expired(self.alive_since_ns)
+        for session in expired:
+            self._store.staging.discard_session(session.staging)
+        return expired
+
+    @property
+    def alive_since_ns(self) -> int:
+        """A session last changed at this time or before has expired."""
+        return self._clock.now_ns() - self._timeout_ns
+
+    @property
+    def store(self) -> Store:
+        """The store the sessions belong to."""
+        return self._store
+
+    @property
+    def opening(self) -> "OpeningFiles":
+        """Files of sessions whose first chunks are arriving."""
+        return self._opening
+
+    def now_ns(self) -> int:
+        """The clock's time."""
+        return self._clock.now_ns()
+
+
+class OpeningFiles:
+    """The files of sessions without a row: first chunks that arrive together share one, so none is copied later."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._guard = threading.Lock()
+        self._files: dict[_OpeningKey, OpeningFile] = {}
+
+    def enter(self, key: _OpeningKey) -> OpeningFile:
+        """The file for the first chunks of this session."""
+        with self._guard:
+            file = self._files.get(key)
+            if file is None or file.is_adopted:
+                file = self._files[key] = self._store.staging.open_session()
+            file.users += 1
+            return file
+
+    def leave(self, key: _OpeningKey, file: OpeningFile) -> None:
+        """The last one out deletes a file that became no session's."""
+        with self._guard:
+            file.users -= 1
+            if file.users:
+                return
+            if self._files.get(key) is file:
+                del self._files[key]
+            if not file.is_adopted:
+                self._store.staging.discard(file.location)
+
+
+class Arrival:
+    """One chunk being received, from the look at its session to the decision whether it counts."""
+
+    def __init__(self, uploads: Uploads, path: str, session_id: str, chunk: ContentRange) -> None:
+        self._uploads = uploads
+        self._staging = uploads.store.staging
+        self._path = path
+        self._session_id = session_id
+        self._chunk = chunk
+        self._refusal: FabricError | None = None
+        self._file: ChunkFile | None = None
+        self._opening: OpeningFile | None = None
+        try:
+            session = uploads.find(session_id)
+            if session is None:
+                self._opening = uploads.opening.enter(self._key)
+                self._file = self._receive(self._opening.location, self._opening.token)
+            else:
+                self._join(session)
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece of the body; of a refused chunk it is dropped."""
+        if self._file:
+            self._file.write(piece)
+
+    def finish(self, last_piece: bytes, timeout: float) -> None:
+        """The body is complete: make the chunk count, or raise why it does not."""
+        if self._refusal or not self._file:
+            raise self._refusal or _not_found()
+        self._file.write(last_piece)
+        for _ in range(_ATTEMPTS):
+            with self._staging.claiming(self._file.token, timeout):
+                token = self._record(self._file)
+            if token is None:
+                return
+            with self._staging.placing(token, timeout):
+                if self._place_and_record(self._file, token):
+                    return
+        raise FabricError("E_ABORT")
+
+    def close(self) -> None:
+        """Let go of everything; what did not count leaves no trace."""
+        if self._file:
+            self._file.close()
+        if self._opening:
+            self._uploads.opening.leave(self._key, self._opening)
+
+    @property
+    def _key(self) -> _OpeningKey:
+        return self._session_id, self._path, self._chunk.total
+
+    def _receive(self, location: str, token: str) -> ChunkFile:
+        return self._staging.chunk(location, token, self._chunk, self._is_free)
+
+    def _join(self, session: UploadSession) -> None:
+        """Write into the session's file, if this chunk may; the range is looked at again once it is claimed."""
+        try:
+            session.check_chunk(self._path, self._chunk)
+            self._file = self._receive(self._staging.session_file(session.staging), session.staging)
+            claimed = self._uploads.find(self._session_id)
+            if claimed:
+                claimed.check_chunk(self._path, self._chunk)
+        except FabricError as refusal:
+            self._refusal = refusal
+
+    def _is_free(self) -> bool:
+        session = self._uploads.find(self._session_id)
+        return session is None or session.received.is_free(self._chunk.start, self._chunk.end, session.size)
+
+    def _record(self, file: ChunkFile) -> str | None:
+        """Make the chunk count if its bytes are where they belong; else answer with the token of that file."""
+        with self._uploads.store.sessions.change() as rows:
+            session = rows.find(self._session_id, self._uploads.alive_since_ns)
+            if session is None:
+                opening = self._still_opening()
+                if not file.is_claimant:
+                    return opening.token
+                self._create(rows, file, opening)
+            elif session.staging == file.token and file.is_claimant:
+                self._take(rows, session, file)
+            elif self._opening or session.staging == file.token:
+                return session.staging
+            else:
+                raise _not_found()  # the session this chunk joined was deleted; another has its id now
+        return None
+
+    def _place_and_record(self, file: ChunkFile, token: str) -> bool:
+        """Copy the bytes where they belong, if the range is still free; false when the session changed meanwhile."""
+        session = self._uploads.find(self._session_id)
+        if session is None:
+            opening = self._still_opening()
+            if token != opening.token:
+                return False
+            file.place(token, opening.location)
+        else:
+            if session.staging != token:
+                return False
+            session.check_chunk(self._path, self._chunk)
+            file.place(token, self._staging.session_file(token))
+        with self._uploads.store.sessions.change() as rows:
+            current = rows.find(self._session_id, self._uploads.alive_since_ns)
+            if (current is None) != (session is None) or (current and current.staging != token):
+                return False
+            if current is None:
+                self._create(rows, file, self._still_opening())
+            else:
+                self._take(rows, current, file)
+        return True
+
+    def _still_opening(self) -> OpeningFile:
+        """The file this chunk may make a session of; without one, its session was deleted under it (gateway 4.3)."""
+        if self._opening is None or self._opening.is_adopted:
+            raise _not_found()
+        return self._opening
+
+    def _create(self, rows: SessionRows, file: ChunkFile, opening: OpeningFile) -> None:
+        session = UploadSession(self._session_id, self._path, self._chunk.total, 0, opening.token)
+        session.take_chunk(self._chunk, file.body_length, self._uploads.now_ns())
+        expired = rows.delete(self._session_id)
+        with self._staging.adopting(opening):
+            rows.insert(session)
+        if expired:
+            self._staging.discard_session(expired)
+
+    def _take(self, rows: SessionRows, session: UploadSession, file: ChunkFile) -> None:
+        session.check_chunk(self._path, self._chunk)
+        session.take_chunk(self._chunk, file.body_length, self._uploads.now_ns())
+        rows.update(session)

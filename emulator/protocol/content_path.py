@@ -1,0 +1,78 @@
+"""Content paths: the one gate between text a client sent and a place in the store."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from emulator.protocol.errors import invalid_argument
+from emulator.protocol.profile import Profile
+
+MARK_FILE: Final = "_.dir"
+"""The empty file that says a folder was uploaded completely (store 2.5)."""
+
+_LONGEST_PART: Final = 255
+_LONGEST: Final = 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class ContentPath:
+    """A path that is safe to join to the root of a store: no empty, ``.`` or ``..`` part, no forbidden character.
+
+    `parts` keeps the spelling it was sent with; `key` is what paths are compared by.
+    """
+
+    parts: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def is_root(self) -> bool:
+        """The store itself."""
+        return not self.parts
+
+    @property
+    def name(self) -> str:
+        """The last part, ``""`` for the root."""
+        return self.parts[-1] if self.parts else ""
+
+    def contains(self, other: "ContentPath") -> bool:
+        """True when `other` is this path or lies below it."""
+        return other.key[: len(self.key)] == self.key
+
+
+class PathRules:
+    """How one platform reads and compares content paths."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.separator = profile.separator
+        self._other_separator = "/" if profile.separator == "\\" else "\\"
+        forbidden = "".join(sorted(profile.forbidden_characters | {profile.separator}))
+        self._name = re.compile(rf"(?!\.\.?\Z)[^{re.escape(forbidden)}\ud800-\udfff]{{1,{_LONGEST_PART}}}")
+        self.folds_case = not profile.is_case_sensitive
+
+    def parse(self, text: str) -> ContentPath:
+        """Normalise as the store does: either separator, surrounding spaces and separators trimmed (store 1.2).
+
+        Raises ``E_INVALIDARG`` for a path that cannot be stored (store 1.5). Empty text is the root.
+        """
+        if len(text) > _LONGEST:
+            raise invalid_argument()
+        text = text.replace(self._other_separator, self.separator).strip(" ").strip(self.separator)
+        return self.of([part for part in text.split(self.separator) if part])
+
+    def of(self, parts: list[str]) -> ContentPath:
+        """A path of these parts; raises ``E_INVALIDARG`` when one of them is not a name."""
+        if not all(map(self.is_name, parts)):
+            raise invalid_argument()
+        return ContentPath(tuple(parts), tuple(map(self.fold, parts)))
+
+    def is_name(self, part: str) -> bool:
+        """Whether `part` can name a file or a folder; a lone surrogate stands for bytes that are no UTF-8."""
+        return self._name.fullmatch(part) is not None
+
+    def fold(self, name: str) -> str:
+        """What a name is compared by: lower case on Windows, itself on Linux (store 1.3)."""
+        return name.lower() if self.folds_case else name
+
+    def text(self, parts: tuple[str, ...]) -> str:
+        """A path as listings show it: from the root of the store, without a leading separator."""
+        return self.separator.join(parts)

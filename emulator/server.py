@@ -1,0 +1,74 @@
+"""The emulator as a running server: a listening socket, uvicorn, signals, logs."""
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from emulator.api.replies import SERVER
+from emulator.settings import Settings
+
+_BACKLOG: Final = 2048
+_KEEP_ALIVE_SECONDS: Final = 120
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `OSError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which ends with success after SIGTERM or Ctrl-C instead of dying of the signal again."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=settings.access_log,
+                log_config=None,
+                server_header=False,
+                headers=[("server", SERVER)],
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout.total_seconds())),
+                http="httptools",
+                ws="none",
+                lifespan="on",
+            )
+        )
+        self._is_up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets=sockets)
+        self._is_up.set()
+
+    def wait_until_started(self, seconds: float) -> None:
+        """Block another thread until requests are answered; raises `TimeoutError`."""
+        if not self._is_up.wait(seconds):
+            raise TimeoutError(f"the server did not start within {seconds} s")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the first SIGINT or SIGTERM for a request to finish, the second for one to stop at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self._on_signal) for each in _SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True

@@ -1,0 +1,72 @@
+"""Every setting once: type, default, unit, environment variable (``IMAGESTORE_`` and the name in capitals)."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
+from emulator.protocol.profile import NEWEST_RUNTIME, RUNTIME_BUILDS, Platform, Profile
+
+ENVIRONMENT_PREFIX = "IMAGESTORE_"
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(value: object) -> object:
+    """``30m``, ``90s``, ``1.5h``, ``250ms`` or a bare number of seconds as a `timedelta`; anything else unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    for unit in sorted(_UNITS, key=len, reverse=True):
+        if text.endswith(unit):
+            return timedelta(seconds=float(text.removesuffix(unit)) * _UNITS[unit])
+    return timedelta(seconds=float(text))
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+
+
+class Settings(BaseSettings):
+    """How one emulator runs. An option of the command line beats the environment, which beats the default."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
+    port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
+    data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
+    in_memory: bool = Field(False, description="keep everything in a temporary directory, gone when the emulator ends")
+    session_timeout: Duration = Field(
+        SESSION_TIMEOUT, description="an upload session's life after its last accepted chunk, as 30m, 90s or seconds"
+    )
+    sweep_interval: Duration = Field(
+        timedelta(minutes=1), description="how often the disk space of expired upload sessions is freed"
+    )
+    runtime_version: str = Field(NEWEST_RUNTIME, description="Service Fabric runtime to emulate; caps api-version")
+    platform: Platform = Field(
+        Platform.WINDOWS, description="build of the runtime; linux has no upload sessions and is case-sensitive"
+    )
+    cluster_id: str = Field("", description="id that a ClusterId request header must name, if it is sent")
+    page_size: int = Field(PAGE_SIZE, ge=1, description="estimated bytes of entries in one page of a listing")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="text for people, json for machines; auto is text on a terminal"
+    )
+    access_log: bool = Field(True, description="log a line for each request")
+    shutdown_timeout: Duration = Field(
+        timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
+    )
+
+    @field_validator("runtime_version")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in RUNTIME_BUILDS:
+            raise ValueError(f"one of {', '.join(RUNTIME_BUILDS)}")
+        return value
+
+    @property
+    def profile(self) -> Profile:
+        """The runtime to emulate."""
+        return Profile(self.platform, self.runtime_version)

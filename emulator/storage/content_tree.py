@@ -1,0 +1,322 @@
+"""The image store's content as a plain tree of files: find, list, publish, remove, copy.
+
+The disk is the only truth: nothing here is kept in the database, so files dropped in by hand are content and deleting
+the database loses none. Folded names find files whatever the spelling they are asked for in; symbolic links are never
+followed and never listed. Callers hold the locks on the paths they change.
+
+A file's version number is its modification time in microseconds, which every publication raises by at least one, so it
+grows with each write, survives restarts and hand-made copies of the directory, and needs no counter. The date shown
+has milliseconds, so a copy keeps its source's date and still gets a number of its own.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from emulator.protocol.content_path import ContentPath, PathRules
+from emulator.storage.errors import NameTakenError
+from emulator.storage.folders import Folder, FolderReader
+
+_MICROSECOND: Final = 1_000
+_MILLISECOND: Final = 1_000_000
+_NO_CLONING: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+_COPY_PIECE: Final = 1024 * 1024
+_PUBLISH_ATTEMPTS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file or folder that is there: its parts as spelled on disk, where it is, and its status."""
+
+    parts: tuple[str, ...]
+    location: str
+    status: os.stat_result
+
+    @property
+    def is_folder(self) -> bool:
+        """A folder, or else a file."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def size(self) -> int:
+        """Bytes of a file."""
+        return self.status.st_size
+
+    @property
+    def modified_ns(self) -> int:
+        """When the bytes were received, in nanoseconds since 1970."""
+        return self.status.st_mtime_ns
+
+    @property
+    def identity(self) -> str:
+        """What tells this file from every other one published at its path."""
+        return f"{self.status.st_ino}:{self.status.st_mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file in a listing: its parts, bytes, date in nanoseconds since 1970 and version number."""
+
+    sort_key: str
+    parts: tuple[str, ...]
+    size: int
+    modified_ns: int
+    version: int
+
+    @classmethod
+    def of(cls, sort_key: str, parts: tuple[str, ...], status: os.stat_result) -> "FileEntry":
+        """The entry of a file with this status."""
+        modified_ns = status.st_mtime_ns
+        return cls(sort_key, parts, status.st_size, modified_ns, modified_ns // _MICROSECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """A folder in a listing, with the number of files below it at any depth."""
+
+    sort_key: str
+    parts: tuple[str, ...]
+    file_count: int
+
+
+class ContentTree:
+    """The content of one store."""
+
+    def __init__(self, root: str, rules: PathRules) -> None:
+        self._root = root
+        self._rules = rules
+        self._folders = FolderReader(rules)
+
+    def find(self, path: ContentPath) -> Stored | None:
+        """What is stored at `path`, in whatever spelling, or ``None``."""
+        found = self._nearest(path)
+        return found if len(found.parts) == len(path.parts) else None
+
+    def entries(self, folder: Stored, since: str = "") -> Iterator[FileEntry | FolderEntry]:
+        """One level of `folder` in the service's order, from sort key `since` on. Folders without files are not there.
+
+        Sort keys are whole folded paths; a folder's ends in the separator.
+        """
+        separator = self._rules.separator
+        prefix = "".join(self._rules.fold(part) + separator for part in folder.parts)
+        if since > prefix and not since.startswith(prefix):
+            return
+        since = since.removeprefix(prefix) if since > prefix else ""
+        for key, name, is_folder in self._read(folder.location).ordered(separator, since):
+            location = f"{folder.location}/{name}"
+            parts = (*folder.parts, name)
+            if is_folder:
+                count = self.count_files(location)
+                if count:
+                    yield FolderEntry(prefix + key, parts, count)
+            else:
+                status = _status(location)
+                if status and stat.S_ISREG(status.st_mode):
+                    yield FileEntry.of(prefix + key, parts, status)
+
+    def count_files(self, location: str) -> int:
+        """How many files lie below a folder, at any depth, mark files included (store 3.3)."""
+        try:
+            folder = self._folders.read(location, settled=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        return len(folder.files) + sum(self.count_files(f"{location}/{name}") for name in folder.folders.values())
+
+    def files(self, stored: Stored) -> Iterator[Stored]:
+        """All files at or below `stored`, at any depth."""
+        if not stored.is_folder:
+            yield stored
+            return
+        folder = self._read(stored.location)
+        for name in [*folder.files.values(), *folder.folders.values()]:
+            location = f"{stored.location}/{name}"
+            status = _status(location)
+            if status and not stat.S_ISLNK(status.st_mode):
+                yield from self.files(Stored((*stored.parts, name), location, status))
+
+    def usage(self, stored: Stored) -> tuple[int, int]:
+        """(bytes, number of files) at or below `stored`."""
+        if not stored.is_folder:
+            return stored.size, 1
+        return self._usage(stored.location)
+
+    def publish(self, staged: str, path: ContentPath, now_ns: int) -> Stored:
+        """Move the whole file `staged` to `path` in one step; readers see the old file or the new one.
+
+        An existing file keeps its spelling (store 1.3). Raises `NameTakenError` where a folder is in the way.
+        """
+        return self._move_in(staged, path, lambda before: _next_stamp(now_ns, before))
+
+    def publish_copy(self, staged: str, path: ContentPath) -> Stored:
+        """Like `publish` for what `clone_file` made: the copy keeps the date it was given there."""
+        return self._move_in(staged, path, lambda before: _copy_stamp(os.lstat(staged).st_mtime_ns, before))
+
+    def publish_folder(self, staged: str, path: ContentPath) -> None:
+        """Move the whole folder `staged` to `path`, where nothing may be left."""
+        for _ in range(_PUBLISH_ATTEMPTS):
+            location = self._place_for(path)
+            try:
+                os.rename(staged, location)
+            except FileNotFoundError:
+                continue  # a parent folder was pruned in between
+            return
+        raise FileNotFoundError(staged)
+
+    def take_out(self, stored: Stored, trash: str) -> None:
+        """Move a file or folder out of the content in one step and drop the folders that this leaves empty."""
+        os.rename(stored.location, trash)
+        parent = os.path.dirname(stored.location)
+        while parent != self._root:
+            try:
+                os.rmdir(parent)
+            except OSError:
+                return
+            parent = os.path.dirname(parent)
+
+    def _read(self, location: str) -> Folder:
+        return self._folders.read(location, settled=True)
+
+    def _nearest(self, path: ContentPath) -> Stored:
+        """The longest part of `path` that is there; a link counts as not there."""
+        location = self._root
+        parts: tuple[str, ...] = ()
+        found = Stored(parts, location, os.lstat(location))
+        for part, key in zip(path.parts, path.key, strict=True):
+            if not found.is_folder:
+                break
+            name: str | None = part
+            status = _status(f"{location}/{part}")
+            if status is None:
+                name = self._other_spelling(location, key)
+                status = _status(f"{location}/{name}") if name else None
+            if name is None or status is None or stat.S_ISLNK(status.st_mode):
+                break
+            location, parts = f"{location}/{name}", (*parts, name)
+            found = Stored(parts, location, status)
+        return found
+
+    def _other_spelling(self, location: str, key: str) -> str | None:
+        if not self._rules.folds_case:
+            return None
+        try:
+            return self._folders.read(location).spelling(key)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _place_for(self, path: ContentPath) -> str:
+        """Where `path` is or is to be, its parent folders made; raises `NameTakenError` below a file."""
+        found = self._nearest(path)
+        missing = path.parts[len(found.parts) :]
+        if not missing:
+            return found.location
+        if not found.is_folder:
+            raise NameTakenError(found.parts, "file")
+        parent = "/".join([found.location, *missing[:-1]])
+        if len(missing) > 1:
+            os.makedirs(parent, exist_ok=True)
+        return f"{parent}/{missing[-1]}"
+
+    def _move_in(self, staged: str, path: ContentPath, stamp: Callable[[int | None], int]) -> Stored:
+        for _ in range(_PUBLISH_ATTEMPTS):
+            found = self._nearest(path)
+            before = found if len(found.parts) == len(path.parts) else None
+            if before and before.is_folder:
+                raise NameTakenError(before.parts, "folder")
+            location = before.location if before else self._place_for(path)
+            parent, _, name = location.rpartition("/")
+            modified_ns = stamp(before.modified_ns if before else None)
+            os.utime(staged, ns=(modified_ns, modified_ns))
+            reading = None if before or not self._rules.folds_case else self._folders.known(parent)
+            try:
+                os.rename(staged, location)
+            except FileNotFoundError:
+                if not os.path.lexists(staged):
+                    raise
+                continue  # a parent folder was pruned in between
+            if reading:
+                self._folders.file_added(parent, reading, name)
+            parts = before.parts if before else (*found.parts, *path.parts[len(found.parts) :])
+            return Stored(parts, location, os.lstat(location))
+        raise FileNotFoundError(staged)
+
+    def _usage(self, location: str) -> tuple[int, int]:
+        size = count = 0
+        is_name = self._rules.is_name
+        with os.scandir(location) as entries:
+            for entry in entries:
+                if not is_name(entry.name):
+                    continue
+                if entry.is_file(follow_symlinks=False):
+                    size += entry.stat(follow_symlinks=False).st_size
+                    count += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    below = self._usage(entry.path)
+                    size, count = size + below[0], count + below[1]
+        return size, count
+
+
+def clone_file(source: Stored, target: str, modified_ns: int) -> None:
+    """Copy a file to the new file `target`, as cheaply as the file system can, with a version number of its own."""
+    with open(source.location, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
+        copy_bytes(reader.fileno(), writer.fileno(), source.size)
+    stamp = _copy_stamp(modified_ns, source.modified_ns)
+    os.utime(target, ns=(stamp, stamp))
+
+
+def copy_bytes(reader: int, writer: int, length: int, reader_offset: int = 0, writer_offset: int = 0) -> None:
+    """Copy `length` bytes from one open file into another; shared blocks where the file system can."""
+    done = 0
+    try:
+        while done < length:
+            count = os.copy_file_range(reader, writer, length - done, reader_offset + done, writer_offset + done)
+            if count == 0:
+                break
+            done += count
+    except AttributeError:
+        pass  # a system without the call
+    except OSError as error:
+        if error.errno not in _NO_CLONING:
+            raise
+    while done < length:
+        piece = os.pread(reader, min(length - done, _COPY_PIECE), reader_offset + done)
+        if not piece:
+            raise OSError(errno.EIO, "the file is shorter than it was")
+        write_all(writer, piece, writer_offset + done)
+        done += len(piece)
+
+
+def write_all(descriptor: int, piece: bytes | memoryview, offset: int) -> None:
+    """Write the whole piece at `offset`, however little the system takes at a time."""
+    view = memoryview(piece)
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        view, offset = view[count:], offset + count
+
+
+def _status(location: str) -> os.stat_result | None:
+    try:
+        return os.lstat(location)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _next_stamp(now_ns: int, before: int | None) -> int:
+    stamp = now_ns // _MICROSECOND
+    if before is not None:
+        stamp = max(stamp, before // _MICROSECOND + 1)
+    return stamp * _MICROSECOND
+
+
+def _copy_stamp(modified_ns: int, *others: int | None) -> int:
+    """A time within the millisecond of `modified_ns` whose version number is none of the others'."""
+    taken = {other // _MICROSECOND for other in others if other is not None}
+    start = modified_ns - modified_ns % _MILLISECOND
+    within = modified_ns % _MILLISECOND // _MICROSECOND
+    return next(
+        stamp
+        for stamp in (start + (within + step) % 1000 * _MICROSECOND for step in range(1000))
+        if stamp // _MICROSECOND not in taken
+    )

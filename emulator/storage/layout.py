@@ -1,0 +1,97 @@
+"""Where everything lies in the data directory, and the only code that knows the names.
+
+::
+
+    <data>/
+      format                     number of this layout; a newer one is refused
+      emulator.db                upload sessions (SQLite)
+      default/                   one store
+        content/                 the image store itself, as plain files and folders
+        staging/
+          locks                  empty; its byte ranges are locked, see `locks`
+          sessions/<token>       bytes of one upload session, each chunk at its offset
+          sessions/<token>.contested   written when two requests fought for one range, see `staging`
+          workers/<id>.lock      held by a running server process
+          workers/<id>/...       bytes that process is receiving: swept when it is gone
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from emulator.storage.errors import DataDirectoryError, NewerFormatError
+
+FORMAT: Final = 1
+_FORMAT_FILE: Final = "format"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLayout:
+    """The directories of one store."""
+
+    root: Path
+
+    @property
+    def content(self) -> Path:
+        """The tree that mirrors the image store."""
+        return self.root / "content"
+
+    @property
+    def sessions(self) -> Path:
+        """Bytes of upload sessions that have a row."""
+        return self.root / "staging" / "sessions"
+
+    @property
+    def workers(self) -> Path:
+        """One lock and one directory for each running server process."""
+        return self.root / "staging" / "workers"
+
+    @property
+    def locks(self) -> Path:
+        """The file whose byte ranges stand for content paths."""
+        return self.root / "staging" / "locks"
+
+    def create(self) -> None:
+        """Make what is missing."""
+        for directory in (self.content, self.sessions, self.workers):
+            directory.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """The directory that holds everything the emulator keeps."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / "emulator.db"
+
+    def store(self, name: str = "default") -> StoreLayout:
+        """One store's directories."""
+        return StoreLayout(self.root / name)
+
+    def open(self) -> None:
+        """Create the directory if need be and check its format.
+
+        Raises `NewerFormatError` for data a newer emulator wrote and `DataDirectoryError` where it cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            stamp = self.root / _FORMAT_FILE
+            if stamp.exists():
+                _check_format(stamp)
+            else:
+                stamp.write_text(f"{FORMAT}\n")
+            self.store().create()
+        except OSError as error:
+            raise DataDirectoryError(self.root, error.strerror or str(error)) from error
+
+
+def _check_format(stamp: Path) -> None:
+    text = stamp.read_text(errors="replace").strip()
+    if not text.isascii() or not text.isdigit():
+        raise DataDirectoryError(stamp.parent, f"its file {stamp.name!r} says {text[:40]!r} where a number is due")
+    if int(text) > FORMAT:
+        raise NewerFormatError(stamp.parent, int(text), FORMAT)

@@ -1,0 +1,241 @@
+"""Bytes on their way in: whole files being received, and the chunks of upload sessions.
+
+**A whole file** is received in a file of its own and moved into the content tree when it is complete.
+
+**A chunk** is written at its offset in the one file of its session, so that a commit has nothing left to join. Two
+hazards come with that, and this is how each is held off, between threads and between processes alike:
+
+* *Two requests for one range must not mix their bytes.* The first claims the range by locking it in the session's
+  file; a request that finds it claimed writes to a file of its own. Whichever is complete first wins. If that is the
+  second (the first may hang in a dead connection), it leaves a note beside the session's file and copies its bytes in
+  while no claimant is writing; a claimant that sees a new note before its next piece asks whether its range is still
+  free, and stops writing if not.
+* *Nobody may write to a file that has been committed.* A commit needs every range received; a range is received only
+  once its writer is done or was stopped as above; and a range that is received is claimed no more.
+
+A dead server leaves its lock free and its directory behind, and the next one to start sweeps it.
+"""
+
+import itertools
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from emulator.protocol.content_range import ContentRange
+from emulator.protocol.limits import LARGEST_FILE
+from emulator.storage.content_tree import copy_bytes, write_all
+from emulator.storage.layout import StoreLayout
+from emulator.storage.locks import NamedLocks, range_locks
+
+_CONTESTED = ".contested"
+_SESSIONS = "sessions"
+_PIECE_TIMEOUT = 60.0
+
+
+class Staging:
+    """The staging area of one store, as one server process uses it."""
+
+    def __init__(self, layout: StoreLayout, locks: NamedLocks) -> None:
+        self._layout = layout
+        self._locks = locks
+        self._names = itertools.count()
+        self._lock, self._directory = _enlist(layout.workers)
+        self._sweep_dead_workers()
+
+    def new_name(self) -> str:
+        """A place for a file or folder that nobody else uses, in the file system of the content."""
+        return f"{self._directory}/{next(self._names)}"
+
+    def session_file(self, token: str) -> str:
+        """Where the bytes of a session with a row are."""
+        return f"{self._layout.sessions}/{token}"
+
+    def discard(self, location: str) -> None:
+        """Delete a staged file or folder, if it is there."""
+        try:
+            os.unlink(location)
+        except FileNotFoundError:
+            pass
+        except (IsADirectoryError, PermissionError):
+            shutil.rmtree(location, ignore_errors=True)
+
+    def discard_session(self, token: str) -> None:
+        """Delete the bytes of a session whose row is gone."""
+        location = self.session_file(token)
+        self.discard(location)
+        self.discard(location + _CONTESTED)
+
+    def sweep_sessions(self, living_tokens: Callable[[], set[str]]) -> int:
+        """Delete session files that no row names; answers how many."""
+        with self._locks.hold(exclusive=[_SESSIONS]):
+            names = os.listdir(self._layout.sessions)
+            living = living_tokens()
+            orphans = [name for name in names if name.removesuffix(_CONTESTED) not in living]
+            for name in orphans:
+                self.discard(self.session_file(name))
+        return len(orphans)
+
+    @contextmanager
+    def adopting(self, opening: "OpeningFile") -> Iterator[None]:
+        """Inside, a session row is made for a file opened with `open_session`; then the file is the session's."""
+        with self._locks.hold(shared=[_SESSIONS]):
+            yield
+            os.rename(opening.location, self.session_file(opening.token))
+            opening.is_adopted = True
+
+    def open_session(self) -> "OpeningFile":
+        """A file for a session that has no row yet."""
+        return OpeningFile(self.new_name())
+
+    def chunk(self, location: str, token: str, chunk: ContentRange, is_free: Callable[[], bool]) -> "ChunkFile":
+        """Start to receive a chunk of the session whose bytes are in `location`."""
+        return ChunkFile(self, location, token, chunk, is_free)
+
+    def link_session(self, token: str, target: str) -> None:
+        """Make `target` a second name of a session's bytes, or a copy where the file system has no links.
+
+        Raises `FileNotFoundError` when the bytes are gone.
+        """
+        location = self.session_file(token)
+        try:
+            os.link(location, target)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            with open(location, "rb", buffering=0) as source, open(target, "xb", buffering=0) as copy:
+                copy_bytes(source.fileno(), copy.fileno(), os.fstat(source.fileno()).st_size)
+
+    def claiming(self, token: str, timeout: float) -> AbstractContextManager[None]:
+        """Hold off a winner of a contested range in the session's file; any number of claimants may."""
+        return self._locks.hold(shared=[_session(token)], timeout=timeout)
+
+    def placing(self, token: str, timeout: float) -> AbstractContextManager[None]:
+        """Hold off every claimant of the session's file, and the sweep of files without a row."""
+        return self._locks.hold(exclusive=[_session(token)], shared=[_SESSIONS], timeout=timeout)
+
+    def contests(self, token: str) -> int:
+        """How often ranges of a session were fought for: each time leaves one byte."""
+        try:
+            return os.stat(self.session_file(token) + _CONTESTED).st_size
+        except FileNotFoundError:
+            return 0
+
+    def note_contest(self, token: str) -> None:
+        """Tell every claimant of the session to ask again."""
+        with open(self.session_file(token) + _CONTESTED, "ab") as note:
+            note.write(b"!")
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        Path(f"{self._directory}.lock").unlink(missing_ok=True)
+        range_locks.unlock(self._lock)
+        os.close(self._lock)
+
+    def _sweep_dead_workers(self) -> None:
+        for lock in self._layout.workers.glob("*.lock"):
+            directory = lock.with_suffix("")
+            if str(directory) == self._directory:
+                continue
+            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                if range_locks.try_lock(descriptor, 0, 1, exclusive=True):
+                    shutil.rmtree(directory, ignore_errors=True)
+                    lock.unlink(missing_ok=True)
+                    range_locks.unlock(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+class OpeningFile:
+    """The file of a session that becomes one when its first chunk is complete; chunks that start meanwhile share it."""
+
+    def __init__(self, location: str) -> None:
+        self.token = secrets.token_hex(16)
+        self.location = location
+        self.users = 0
+        self.is_adopted = False
+
+
+class ChunkFile:
+    """One chunk on its way to disk: `write` its body piece by piece, `place` it if it is elsewhere, then `close`."""
+
+    def __init__(
+        self,
+        staging: Staging,
+        location: str,
+        token: str,
+        chunk: ContentRange,
+        is_free: Callable[[], bool],
+    ) -> None:
+        self.token = token
+        self.body_length = 0
+        self._staging = staging
+        self._is_free = is_free
+        self._start = chunk.start
+        self._capacity = chunk.length if 0 < chunk.total <= LARGEST_FILE else 0
+        self._own_location = ""
+        self._is_stopped = False
+        self._descriptor = os.open(location, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._contests = staging.contests(token)
+        if self._capacity and not range_locks.try_lock(self._descriptor, self._start, self._capacity, exclusive=True):
+            os.close(self._descriptor)
+            self._own_location = staging.new_name()
+            self._descriptor = os.open(self._own_location, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+    @property
+    def is_claimant(self) -> bool:
+        """Whether the bytes go to their place in the file of `token`, or else to a file of their own."""
+        return not self._own_location
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece of the body. What is longer than the range is counted and not kept."""
+        kept = memoryview(piece)[: max(self._capacity - self.body_length, 0)]
+        if kept and self.is_claimant:
+            self._write_claimed(kept)
+        elif kept:
+            write_all(self._descriptor, kept, self.body_length)
+        self.body_length += len(piece)
+
+    def place(self, token: str, location: str) -> None:
+        """Copy the bytes into `location`, the file of session `token`; the caller is `placing` there."""
+        self._staging.note_contest(token)
+        length = min(self.body_length, self._capacity)
+        with open(location, "r+b", buffering=0) as session:
+            here = self._start if self.is_claimant else 0
+            copy_bytes(self._descriptor, session.fileno(), length, here, self._start)
+
+    def close(self) -> None:
+        """Give up the claim and whatever was not placed."""
+        range_locks.unlock(self._descriptor)
+        os.close(self._descriptor)
+        if self._own_location:
+            self._staging.discard(self._own_location)
+
+    def _write_claimed(self, piece: memoryview) -> None:
+        with self._staging.claiming(self.token, _PIECE_TIMEOUT):
+            contests = self._staging.contests(self.token)
+            if contests != self._contests:
+                self._contests = contests
+                self._is_stopped = self._is_stopped or not self._is_free()
+            if not self._is_stopped:
+                write_all(self._descriptor, piece, self._start + self.body_length)
+
+
+def _session(token: str) -> str:
+    return f"session {token}"
+
+
+def _enlist(workers: Path) -> tuple[int, str]:
+    """Make this process's directory, with a lock that tells others it is alive."""
+    while True:
+        directory = workers / secrets.token_hex(8)
+        lock = directory.with_suffix(".lock")
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if range_locks.try_lock(descriptor, 0, 1, exclusive=True) and lock.exists():
+            directory.mkdir()
+            return descriptor, str(directory)
+        os.close(descriptor)  # another process, just starting, took it for a dead one's

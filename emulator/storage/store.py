@@ -1,0 +1,51 @@
+"""One store, opened: its content, its staging area, its sessions and its locks."""
+
+import os
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from emulator.protocol.content_path import PathRules
+from emulator.storage.content_tree import ContentTree
+from emulator.storage.database import Database
+from emulator.storage.layout import StoreLayout
+from emulator.storage.locks import NamedLocks
+from emulator.storage.sessions import SessionTable
+from emulator.storage.staging import Staging
+
+
+class Store:
+    """What operations work on. Opening one sweeps what a dead process left in staging."""
+
+    def __init__(self, layout: StoreLayout, database: Database, rules: PathRules, name: str = "default") -> None:
+        layout.create()
+        self._layout = layout
+        self.rules = rules
+        self.locks = NamedLocks(layout.locks)
+        self.content = ContentTree(str(layout.content), rules)
+        self.sessions = SessionTable(database, name)
+        self.staging = Staging(layout, self.locks)
+        self.staging.sweep_sessions(self.sessions.tokens)
+
+    def disk_space(self) -> tuple[int, int]:
+        """(capacity, available) bytes of the file system the content is on."""
+        status = os.statvfs(self._layout.content)
+        return status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
+
+    def metadata_usage(self) -> tuple[int, int]:
+        """(bytes, number of files) of what the emulator keeps beside the content."""
+        files = [file for file in self._layout.root.parent.iterdir() if file.is_file()]
+        return sum(file.stat().st_size for file in files), len(files)
+
+    def find_fault(self) -> str | None:
+        """Why the store cannot be used right now, if so."""
+        try:
+            self.sessions.usage(0)
+            self.disk_space()
+        except (OSError, SQLAlchemyError) as error:
+            return str(error).splitlines()[0]
+        return None
+
+    def close(self) -> None:
+        """Stop using the store, leaving content and sessions as they are."""
+        self.staging.close()
+        self.locks.close()

@@ -1,0 +1,116 @@
+"""A running emulator on a real socket: in this process with a clock a test can move, or as a process of its own."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from emulator.app import create_app
+from emulator.clock import ManualClock
+from emulator.server import Server, listen
+from emulator.settings import Settings
+from tests.support.wire import Wire
+
+
+class InProcessEmulator(Wire):
+    """The whole emulator on a thread of this process, on a free port of 127.0.0.1."""
+
+    def __init__(self, data: Path, clock: ManualClock | None = None, **settings: Any) -> None:
+        self.data = data
+        self.clock = clock or ManualClock()
+        self.settings = Settings(data=data, port=0, **settings)
+        super().__init__("127.0.0.1", 0)
+
+    def start(self) -> Self:
+        """Serve until `stop`; the port is new each time."""
+        listener = listen("127.0.0.1", 0)
+        self.port = listener.getsockname()[1]
+        self.app = create_app(self.settings, self.clock)
+        self._server = Server(self.app, self.settings)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([listener])), daemon=True)
+        self._thread.start()
+        self._server.wait_until_started(30)
+        return self
+
+    def stop(self) -> None:
+        """Finish what is running and stop."""
+        self._server.should_exit = True
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+    def restart(self) -> None:
+        """Stop and start again on the same data directory."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class EmulatorProcess(Wire):
+    """``imagestore-emulator`` as a user starts it, on a free port."""
+
+    def __init__(self, data: Path | None, *options: str, environment: dict[str, str] | None = None) -> None:
+        command = [sys.executable, "-m", "emulator", "serve", "--port", "0", *options]
+        if data is not None:
+            command += ["--data", str(data)]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        assert self.process.stdout is not None
+        self.output: list[str] = []
+        port = 0
+        for line in self.process.stdout:
+            self.output.append(line)
+            if "listening on http://" in line:
+                port = int(line.split("listening on http://")[1].split()[0].rstrip("/").rpartition(":")[2])
+                break
+        if not port:
+            raise AssertionError(f"the emulator did not start: {''.join(self.output)}")
+        super().__init__("127.0.0.1", port)
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+
+    def _drain(self) -> None:
+        assert self.process.stdout is not None
+        self.output.extend(self.process.stdout)
+
+    def kill(self) -> None:
+        """``kill -9``: no chance to finish anything."""
+        self.process.kill()
+        self._ended()
+
+    def terminate(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop and answer with its exit code."""
+        self.process.send_signal(with_signal)
+        return self._ended()
+
+    def _ended(self) -> int:
+        code = self.process.wait(30)
+        self._reader.join(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.terminate()
