@@ -16,7 +16,7 @@ async def sweep_forever(uploads: Uploads, interval: timedelta) -> None:
         await asyncio.sleep(interval.total_seconds())
         try:
             expired = await in_thread(uploads.expire)
-        except Exception:  # a sweep that fails must not be the last one
+        except Exception:  # noqa: BLE001, RUF100  # a sweep that fails must not be the last one
             _log.exception("could not sweep expired upload sessions")
         else:
             for session in expired:
