@@ -21,9 +21,8 @@ OWN_PREFIX: Final = "/_emulator"
 """Everything that is the emulator's own and not the service's."""
 
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_PCHARS: Final = r"A-Za-z0-9\-._~!$&'()*+,;=:@/% "
-_RAW_PATH: Final = re.compile(rf"[{_PCHARS}]*")
-_QUERY: Final = re.compile(rf"[{_PCHARS}?]*")
+_RAW_PATH: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]*")
+_BAD_QUERY: Final = re.compile(r'[\[\]|"<>\\^`\x00-\x1f\x7f-\xff]')
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -48,7 +47,7 @@ def read_target(raw_path: bytes, query: bytes, profile: Profile) -> Target:
         raise invalid_argument()
     path = path.partition("#")[0]
     segments = [segment for segment in path.split("/") if segment]
-    if _BAD_ESCAPE.search(path) or _BAD_ESCAPE.search(query_text) or not _QUERY.fullmatch(query_text):
+    if _BAD_ESCAPE.search(path) or _BAD_ESCAPE.search(query_text) or _BAD_QUERY.search(query_text):
         raise invalid_argument()
     if "." in segments or ".." in segments:
         raise invalid_argument()

@@ -4,14 +4,15 @@ The disk is the only truth: nothing here is kept in the database, so files dropp
 the database loses none. Folded names find files whatever the spelling they are asked for in; symbolic links are never
 followed and never listed. Callers hold the locks on the paths they change.
 
-A file's version number is its modification time in microseconds, which every publication raises by at least one, so it
-grows with each write, survives restarts and hand-made copies of the directory, and needs no counter. The date shown
-has milliseconds, so a copy keeps its source's date and still gets a number of its own.
+A file's version number is its modification time in microseconds, and each publication takes one that is higher than
+the last, so numbers grow with every write, survive restarts and hand-made copies of the directory, and need no counter.
+The date shown has milliseconds, so a copy keeps its source's date and still gets a number of its own.
 """
 
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,8 @@ from emulator.storage.folders import Folder, FolderReader
 
 _MICROSECOND: Final = 1_000
 _MILLISECOND: Final = 1_000_000
+_MOMENT: Final = 1_000_000
+"""Microseconds by which numbers may run ahead of the clock."""
 _NO_CLONING: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _COPY_PIECE: Final = 1024 * 1024
 _PUBLISH_ATTEMPTS: Final = 50
@@ -89,6 +92,7 @@ class ContentTree:
         self._root = root
         self._rules = rules
         self._folders = FolderReader(rules)
+        self._stamps = _Stamps()
 
     def find(self, path: ContentPath) -> Stored | None:
         """What is stored at `path`, in whatever spelling, or ``None``."""
@@ -148,7 +152,7 @@ class ContentTree:
 
         An existing file keeps its spelling (store 1.3). Raises `NameTakenError` where a folder is in the way.
         """
-        return self._move_in(staged, path, lambda before: _next_stamp(now_ns, before))
+        return self._move_in(staged, path, lambda before: self._stamps.next(now_ns, before))
 
     def publish_copy(self, staged: str, path: ContentPath) -> Stored:
         """Like `publish` for what `clone_file` made: the copy keeps the date it was given there."""
@@ -303,11 +307,26 @@ def _status(location: str) -> os.stat_result | None:
         return None
 
 
-def _next_stamp(now_ns: int, before: int | None) -> int:
-    stamp = now_ns // _MICROSECOND
-    if before is not None:
-        stamp = max(stamp, before // _MICROSECOND + 1)
-    return stamp * _MICROSECOND
+class _Stamps:
+    """Modification times for what is written, each a microsecond or more after the one before."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._last = 0
+
+    def next(self, now_ns: int, before: int | None) -> int:
+        """A time at or just after `now_ns`, and after `before`, the file's own until now.
+
+        A clock that was set back by more than a moment is followed.
+        """
+        stamp = now_ns // _MICROSECOND
+        with self._guard:
+            if stamp <= self._last < stamp + _MOMENT:
+                stamp = self._last + 1
+            if before is not None:
+                stamp = max(stamp, before // _MICROSECOND + 1)
+            self._last = stamp
+        return stamp * _MICROSECOND
 
 
 def _copy_stamp(modified_ns: int, *others: int | None) -> int:
