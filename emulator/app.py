@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,24 +27,44 @@ from emulator.protocol.content_path import PathRules
 from emulator.protocol.errors import invalid_argument
 from emulator.settings import Settings
 from emulator.storage.database import Database
+from emulator.storage.durability import Sync
+from emulator.storage.errors import DataDirectoryError
 from emulator.storage.layout import DataDirectory
 from emulator.storage.store import Store
 
 _WORKER_THREADS = 32
 
+_log = logging.getLogger(__name__)
+
+
+def prepare_data(settings: Settings) -> None:
+    """Make the data directory and its database ready for this version, and log what was upgraded.
+
+    Raises `DataDirectoryError` or `NewerDataError` when the data cannot be used.
+    """
+    data = DataDirectory(settings.data)
+    database = Database.at(data.database, settings.durability)
+    try:
+        upgrades = [data.open(), database.open()]
+    except OperationalError as error:
+        raise DataDirectoryError(settings.data, str(error.orig)) from error
+    finally:
+        database.close()
+    for upgrade in filter(None, upgrades):
+        _log.warning("upgraded: %s", upgrade)
+
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """An emulator on the data directory of `settings`, ready to be served; two in one process do not meet.
 
-    Raises `DataDirectoryError`, `NewerFormatError` or `NewerSchemaError` when its data cannot be used.
+    Raises `DataDirectoryError` or `NewerDataError` when its data cannot be used.
     """
     clock = clock or SystemClock()
+    prepare_data(settings)
     data = DataDirectory(settings.data)
-    data.open()
-    database = Database.at(data.database)
-    database.open()
+    database = Database.at(data.database, settings.durability)
     rules = PathRules(settings.profile)
-    store = Store(data.store(), database, rules)
+    store = Store(data.store(), database, rules, Sync(settings.durability))
     uploads = Uploads(store, clock, settings.session_timeout)
     services = Services(
         profile=settings.profile,

@@ -1,7 +1,6 @@
 """The command line: ``imagestore-emulator`` is ``imagestore-emulator serve`` is ``python -m emulator``."""
 
 import argparse
-import asyncio
 import contextlib
 import errno
 import shutil
@@ -105,25 +104,35 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 def _serve(settings: Settings) -> int:
     # Imported here so that --help, --version and a wrong setting answer without loading the server.
-    from emulator.app import create_app
+    from emulator.app import create_app, prepare_data
     from emulator.logs import set_up_logging
-    from emulator.server import Server
-    from emulator.storage.database import NewerSchemaError
-    from emulator.storage.errors import DataDirectoryError, NewerFormatError
+    from emulator.server import run
+    from emulator.storage.errors import DataDirectoryError, NewerDataError
+    from emulator.storage.locks import LOCKS_SPAN_PROCESSES
 
+    if settings.workers > 1 and not LOCKS_SPAN_PROCESSES:
+        raise StopError(
+            ExitCode.WRONG_SETTING, "--workers: this system has no locks that processes could share: only 1 is possible"
+        )
     set_up_logging(settings)
     with _listener(settings) as listener, _with_data_directory(settings) as placed:
         try:
-            app = create_app(placed)
+            app = create_app(placed) if placed.workers == 1 else None
+            if app is None:
+                prepare_data(placed)
         except DataDirectoryError as error:
             raise StopError(
                 ExitCode.DATA_UNUSABLE, f"{error}; choose another with --data, or make it writable for this user"
             ) from None
-        except (NewerFormatError, NewerSchemaError) as error:
+        except NewerDataError as error:
             raise StopError(ExitCode.DATA_TOO_NEW, str(error)) from None
         print(_start_line(placed, listener), flush=True)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(Server(app, placed).serve([listener]))
+        if app:
+            run(app, placed, listener)
+        else:
+            from emulator.workers import Workers
+
+            Workers(placed, listener).run()
     return ExitCode.OK
 
 
@@ -170,11 +179,3 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
         ) from None
     with listener:
         yield listener
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

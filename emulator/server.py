@@ -1,10 +1,11 @@
 """The emulator as a running server: a listening socket, uvicorn, signals, logs."""
 
+import asyncio
 import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
@@ -23,6 +24,20 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; raises `OSError` when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def run(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
+    """Serve on this thread until SIGINT or SIGTERM."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(Server(app, settings).serve([listener]))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 class Server(uvicorn.Server):

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
 from emulator.protocol.profile import NEWEST_RUNTIME, RUNTIME_BUILDS, Platform, Profile
+from emulator.storage.durability import Durability
 
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
 
@@ -36,8 +37,13 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
+    workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
     in_memory: bool = Field(False, description="keep everything in a temporary directory, gone when the emulator ends")
+    durability: Durability = Field(
+        Durability.PROCESS,
+        description="what an acknowledged change survives: process (kill -9), or power (fsync before each answer)",
+    )
     session_timeout: Duration = Field(
         SESSION_TIMEOUT, description="an upload session's life after its last accepted chunk, as 30m, 90s or seconds"
     )

@@ -77,6 +77,8 @@ class Content:
                         await file.write(piece)
                         piece, has_more = await body.read_piece()
                     await file.write(piece)
+                    await file.flush()
+                    await in_thread(self._store.staging.sync_file, file.fileno())
                 await in_thread(self._publish, staged, path, timeout)
             else:
                 await in_thread(self._store_small, staged, piece, path, timeout)
@@ -165,6 +167,7 @@ class Content:
             view = memoryview(content)
             while view:
                 view = view[file.write(view) :]
+            self._store.staging.sync_file(file.fileno())
         self._publish(staged, path, timeout)
 
     def _publish(self, staged: str, path: ContentPath, timeout: float) -> None:

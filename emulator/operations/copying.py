@@ -59,6 +59,7 @@ class Copying:
         staged = self._store.staging.new_name()
         try:
             clone_file(source, staged, self._date_of_copy(source))
+            self._store.staging.sync_tree(staged)
             after = self._store.content.publish_copy(staged, destination)
         finally:
             self._store.staging.discard(staged)
@@ -78,6 +79,7 @@ class Copying:
         staged, trash = self._store.staging.new_name(), self._store.staging.new_name()
         try:
             self._clone_folder(source, staged, self._is_skipped(description))
+            self._store.staging.sync_tree(staged)
             if before:
                 self._store.content.take_out(before, trash)
             self._store.content.publish_folder(staged, destination)

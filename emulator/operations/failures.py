@@ -2,7 +2,7 @@
 
 import errno
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from emulator.protocol.errors import FabricError
 from emulator.storage.errors import LockTimeoutError, NameTakenError
@@ -22,6 +22,8 @@ def as_fabric_error(error: Exception) -> FabricError | None:
             )
         case OSError(errno=errno.ENAMETOOLONG):
             return FabricError("FABRIC_E_PATH_TOO_LONG")
+        case OperationalError() if "locked" in str(error.orig):
+            return FabricError("FABRIC_E_TIMEOUT")
         case OSError() | SQLAlchemyError():
             return FabricError("FABRIC_E_IMAGESTORE_IOERROR")
         case _:

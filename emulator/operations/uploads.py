@@ -194,8 +194,9 @@ class Arrival:
         if self._refusal or not self._file:
             raise self._refusal or _not_found()
         self._file.write(last_piece)
+        self._file.sync()
         for _ in range(_ATTEMPTS):
-            with self._staging.claiming(self._file.token, timeout):
+            with self._staging.recording(self._file.token, timeout):
                 token = self._record(self._file)
             if token is None:
                 return

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulator.protocol.content_path import ContentPath, PathRules
+from emulator.storage.durability import Sync
 from emulator.storage.errors import NameTakenError
 from emulator.storage.folders import Folder, FolderReader
 
@@ -88,8 +89,9 @@ class FolderEntry:
 class ContentTree:
     """The content of one store."""
 
-    def __init__(self, root: str, rules: PathRules) -> None:
+    def __init__(self, root: str, rules: PathRules, sync: Sync) -> None:
         self._root = root
+        self._sync = sync
         self._rules = rules
         self._folders = FolderReader(rules)
         self._stamps = _Stamps()
@@ -166,6 +168,7 @@ class ContentTree:
                 os.rename(staged, location)
             except FileNotFoundError:
                 continue  # a parent folder was pruned in between
+            self._sync.directories(os.path.dirname(location), self._root)
             return
         raise FileNotFoundError(staged)
 
@@ -177,8 +180,9 @@ class ContentTree:
             try:
                 os.rmdir(parent)
             except OSError:
-                return
+                break
             parent = os.path.dirname(parent)
+        self._sync.directory(parent)
 
     def _read(self, location: str) -> Folder:
         return self._folders.read(location, settled=True)
@@ -242,6 +246,7 @@ class ContentTree:
                 continue  # a parent folder was pruned in between
             if reading:
                 self._folders.file_added(parent, reading, name)
+            self._sync.directories(parent, self._root)
             parts = before.parts if before else (*found.parts, *path.parts[len(found.parts) :])
             return Stored(parts, location, os.lstat(location))
         raise FileNotFoundError(staged)

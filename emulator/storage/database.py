@@ -8,49 +8,50 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 
+from emulator.storage.durability import Durability
+from emulator.storage.errors import NewerDataError
 from emulator.storage.tables import Base, SchemaStamp
 
 SCHEMA: Final = 1
-_BUSY_TIMEOUT_MS: Final = 30_000
-
-
-class NewerSchemaError(Exception):
-    """The tables were made by a newer emulator."""
-
-    def __init__(self, found: int) -> None:
-        super().__init__(
-            f"the database has tables of version {found}, this emulator knows versions up to {SCHEMA}: "
-            "use the newer emulator that made them, or another database"
-        )
+_BUSY_TIMEOUT_MS: Final = 10_000
 
 
 class Database:
     """Connections to one database, for reading and for changing rows."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, durability: Durability = Durability.PROCESS) -> None:
         self._engine = create_engine(url, pool_size=8, max_overflow=56)
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer at a time; threads that wait for each other here need not poll its file lock.
         self._writer = threading.Lock() if self._is_sqlite else nullcontext()
         if self._is_sqlite:
-            _set_up_sqlite(self._engine)
+            _set_up_sqlite(self._engine, "FULL" if durability is Durability.POWER else "NORMAL")
 
     @classmethod
-    def at(cls, file: Path) -> "Database":
+    def at(cls, file: Path, durability: Durability) -> "Database":
         """SQLite in a file."""
-        return cls(f"sqlite:///{file}")
+        return cls(f"sqlite:///{file}", durability)
 
-    def open(self) -> None:
-        """Create the tables; raises `NewerSchemaError` for those of a newer emulator."""
+    def open(self) -> str | None:
+        """Create the tables, and answer with what was upgraded, if anything; raises `NewerDataError`.
+
+        Tables of an older version are made anew: they hold nothing but upload sessions, which live half an hour.
+        """
+        upgrade = None
         with self.change() as connection:
+            found = None
             if inspect(connection).has_table(SchemaStamp.__tablename__):
                 found = connection.scalar(select(SchemaStamp.version))
-                if found is not None and found > SCHEMA:
-                    raise NewerSchemaError(found)
+            if found is not None and found > SCHEMA:
+                raise NewerDataError("the database", found, SCHEMA)
+            if found is not None and found < SCHEMA:
+                Base.metadata.drop_all(connection)
+                upgrade = f"tables of version {found} were made anew as version {SCHEMA}; open upload sessions are gone"
             Base.metadata.create_all(connection)
-            if connection.scalar(select(SchemaStamp.version)) is None:
+            if found != SCHEMA:
                 connection.execute(insert(SchemaStamp).values(version=SCHEMA))
+        return upgrade
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -69,7 +70,7 @@ class Database:
         self._engine.dispose()
 
 
-def _set_up_sqlite(engine: Engine) -> None:
+def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
     """Write-ahead log, and transactions that take the write lock when they begin, so that none fails half-way."""
 
     @event.listens_for(engine, "connect")
@@ -78,7 +79,7 @@ def _set_up_sqlite(engine: Engine) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -10,12 +10,12 @@ class DataDirectoryError(Exception):
         super().__init__(f"cannot use the data directory {directory}: {reason}")
 
 
-class NewerFormatError(Exception):
+class NewerDataError(Exception):
     """The data was written by a newer emulator."""
 
-    def __init__(self, directory: Path, found: int, known: int) -> None:
+    def __init__(self, what: str, found: int, known: int) -> None:
         super().__init__(
-            f"the data in {directory} has format {found}, this version knows formats up to {known}: "
+            f"{what} has format {found}, this version knows formats up to {known}: "
             "use the newer emulator that wrote it, or another data directory"
         )
 

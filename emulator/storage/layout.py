@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emulator.storage.errors import DataDirectoryError, NewerFormatError
+from emulator.storage.errors import DataDirectoryError, NewerDataError
 
 FORMAT: Final = 1
 _FORMAT_FILE: Final = "format"
@@ -72,26 +72,35 @@ class DataDirectory:
         """One store's directories."""
         return StoreLayout(self.root / name)
 
-    def open(self) -> None:
-        """Create the directory if need be and check its format.
+    def open(self) -> str | None:
+        """Create the directory if need be, check its format, and answer with what was upgraded, if anything.
 
-        Raises `NewerFormatError` for data a newer emulator wrote and `DataDirectoryError` where it cannot be written.
+        Raises `NewerDataError` for data a newer emulator wrote and `DataDirectoryError` where it cannot be written.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             stamp = self.root / _FORMAT_FILE
-            if stamp.exists():
-                _check_format(stamp)
-            else:
-                stamp.write_text(f"{FORMAT}\n")
+            found = _read_format(stamp) if stamp.exists() else None
             self.store().create()
+            if found == FORMAT:
+                _require_writable(stamp)
+                return None
+            had_content = found is None and any(self.store().content.iterdir())
+            stamp.write_text(f"{FORMAT}\n")
         except OSError as error:
             raise DataDirectoryError(self.root, error.strerror or str(error)) from error
+        return f"the content in {self.root} had no format stamp and has one now" if had_content else None
 
 
-def _check_format(stamp: Path) -> None:
+def _read_format(stamp: Path) -> int:
     text = stamp.read_text(errors="replace").strip()
     if not text.isascii() or not text.isdigit():
         raise DataDirectoryError(stamp.parent, f"its file {stamp.name!r} says {text[:40]!r} where a number is due")
     if int(text) > FORMAT:
-        raise NewerFormatError(stamp.parent, int(text), FORMAT)
+        raise NewerDataError(f"the data in {stamp.parent}", int(text), FORMAT)
+    return int(text)
+
+
+def _require_writable(stamp: Path) -> None:
+    with stamp.open("r+b"):
+        pass

@@ -27,6 +27,7 @@ from pathlib import Path
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.limits import LARGEST_FILE
 from emulator.storage.content_tree import copy_bytes, write_all
+from emulator.storage.durability import Sync
 from emulator.storage.layout import StoreLayout
 from emulator.storage.locks import NamedLocks, range_locks
 
@@ -38,8 +39,9 @@ _PIECE_TIMEOUT = 60.0
 class Staging:
     """The staging area of one store, as one server process uses it."""
 
-    def __init__(self, layout: StoreLayout, locks: NamedLocks) -> None:
+    def __init__(self, layout: StoreLayout, locks: NamedLocks, sync: Sync) -> None:
         self._layout = layout
+        self._sync = sync
         self._locks = locks
         self._names = itertools.count()
         self._lock, self._directory = _enlist(layout.workers)
@@ -52,6 +54,14 @@ class Staging:
     def session_file(self, token: str) -> str:
         """Where the bytes of a session with a row are."""
         return f"{self._layout.sessions}/{token}"
+
+    def sync_file(self, descriptor: int) -> None:
+        """Push an open file to the disk, where durability asks for it."""
+        self._sync.file(descriptor)
+
+    def sync_tree(self, location: str) -> None:
+        """Push a staged folder to the disk, where durability asks for it."""
+        self._sync.tree(location)
 
     def discard(self, location: str) -> None:
         """Delete a staged file or folder, if it is there."""
@@ -80,11 +90,11 @@ class Staging:
 
     @contextmanager
     def adopting(self, opening: "OpeningFile") -> Iterator[None]:
-        """Inside, a session row is made for a file opened with `open_session`; then the file is the session's."""
-        with self._locks.hold(shared=[_SESSIONS]):
-            yield
-            os.rename(opening.location, self.session_file(opening.token))
-            opening.is_adopted = True
+        """Inside, a session row is made for a file of `open_session`, which then is the session's; be `recording`."""
+        yield
+        os.rename(opening.location, self.session_file(opening.token))
+        opening.is_adopted = True
+        self._sync.directory(str(self._layout.sessions))
 
     def open_session(self) -> "OpeningFile":
         """A file for a session that has no row yet."""
@@ -108,9 +118,13 @@ class Staging:
             with open(location, "rb", buffering=0) as source, open(target, "xb", buffering=0) as copy:
                 copy_bytes(source.fileno(), copy.fileno(), os.fstat(source.fileno()).st_size)
 
-    def claiming(self, token: str, timeout: float) -> AbstractContextManager[None]:
+    def writing(self, token: str) -> AbstractContextManager[None]:
         """Hold off a winner of a contested range in the session's file; any number of claimants may."""
-        return self._locks.hold(shared=[_session(token)], timeout=timeout)
+        return self._locks.hold(shared=[_session(token)], timeout=_PIECE_TIMEOUT)
+
+    def recording(self, token: str, timeout: float) -> AbstractContextManager[None]:
+        """Like `writing`, and hold off the sweep of files without a row until the row is committed."""
+        return self._locks.hold(shared=[_session(token), _SESSIONS], timeout=timeout)
 
     def placing(self, token: str, timeout: float) -> AbstractContextManager[None]:
         """Hold off every claimant of the session's file, and the sweep of files without a row."""
@@ -200,6 +214,10 @@ class ChunkFile:
             write_all(self._descriptor, kept, self.body_length)
         self.body_length += len(piece)
 
+    def sync(self) -> None:
+        """Push what was written to the disk, where durability asks for it."""
+        self._staging.sync_file(self._descriptor)
+
     def place(self, token: str, location: str) -> None:
         """Copy the bytes into `location`, the file of session `token`; the caller is `placing` there."""
         self._staging.note_contest(token)
@@ -207,6 +225,7 @@ class ChunkFile:
         with open(location, "r+b", buffering=0) as session:
             here = self._start if self.is_claimant else 0
             copy_bytes(self._descriptor, session.fileno(), length, here, self._start)
+            self._staging.sync_file(session.fileno())
 
     def close(self) -> None:
         """Give up the claim and whatever was not placed."""
@@ -216,7 +235,7 @@ class ChunkFile:
             self._staging.discard(self._own_location)
 
     def _write_claimed(self, piece: memoryview) -> None:
-        with self._staging.claiming(self.token, _PIECE_TIMEOUT):
+        with self._staging.writing(self.token):
             contests = self._staging.contests(self.token)
             if contests != self._contests:
                 self._contests = contests

@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from emulator.protocol.content_path import PathRules
 from emulator.storage.content_tree import ContentTree
 from emulator.storage.database import Database
+from emulator.storage.durability import Sync
 from emulator.storage.layout import StoreLayout
 from emulator.storage.locks import NamedLocks
 from emulator.storage.sessions import SessionTable
@@ -16,14 +17,16 @@ from emulator.storage.staging import Staging
 class Store:
     """What operations work on. Opening one sweeps what a dead process left in staging."""
 
-    def __init__(self, layout: StoreLayout, database: Database, rules: PathRules, name: str = "default") -> None:
+    def __init__(
+        self, layout: StoreLayout, database: Database, rules: PathRules, sync: Sync, name: str = "default"
+    ) -> None:
         layout.create()
         self._layout = layout
         self.rules = rules
         self.locks = NamedLocks(layout.locks)
-        self.content = ContentTree(str(layout.content), rules)
+        self.content = ContentTree(str(layout.content), rules, sync)
         self.sessions = SessionTable(database, name)
-        self.staging = Staging(layout, self.locks)
+        self.staging = Staging(layout, self.locks, sync)
         self.staging.sweep_sessions(self.sessions.tokens)
 
     def disk_space(self) -> tuple[int, int]:

@@ -1,0 +1,108 @@
+"""Several server processes on one listening socket and one data directory.
+
+They share nothing but the directory, its locks and its database, so this is also how replicas on one volume behave.
+A worker is a process of its own (`python -m emulator.workers`), started with the settings in its environment and the
+socket as an open file; one that dies is replaced, and what it was receiving is swept.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum
+from types import FrameType
+from typing import Final
+
+from emulator.app import create_app
+from emulator.logs import set_up_logging
+from emulator.server import run
+from emulator.settings import ENVIRONMENT_PREFIX, Settings
+
+_LISTENER: Final = "_IMAGESTORE_LISTENER"
+_POLL_SECONDS: Final = 0.1
+_RESTART_SECONDS: Final = 1.0
+_KILL_AFTER_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Workers:
+    """Starts the processes, replaces the dead, passes on the signal to stop."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._is_stopping = False
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._started: dict[int, float] = {}
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, self._on_signal)
+        self._processes = [self._start() for _ in range(self._settings.workers)]
+        while not self._is_stopping:
+            time.sleep(_POLL_SECONDS)
+            self._replace_dead()
+        self._stop()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = worker_environment(self._settings, self._listener.fileno())
+        command = [sys.executable, "-m", "emulator.workers"]
+        process = subprocess.Popen(command, env=environment, pass_fds=[self._listener.fileno()])  # noqa: S603
+        self._started[process.pid] = time.monotonic()
+        return process
+
+    def _replace_dead(self) -> None:
+        for index, process in enumerate(self._processes):
+            if process.poll() is None or time.monotonic() < self._started[process.pid] + _RESTART_SECONDS:
+                continue
+            _log.error("worker %d ended with %d, starting another", process.pid, process.returncode)
+            del self._started[process.pid]
+            self._processes[index] = self._start()
+
+    def _stop(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + self._settings.shutdown_timeout.total_seconds() + _KILL_AFTER_SECONDS
+        for process in self._processes:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._is_stopping:
+            for process in self._processes:
+                process.send_signal(number)
+        self._is_stopping = True
+
+
+def worker_environment(settings: Settings, listener: int) -> dict[str, str]:
+    """This process's environment, with every setting and the listening socket in it."""
+    values = {ENVIRONMENT_PREFIX + name.upper(): _text(value) for name, value in settings.model_dump().items()}
+    return {**os.environ, **values, _LISTENER: str(listener)}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds()}s"
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def work(environment: Mapping[str, str]) -> None:
+    """Be one worker."""
+    settings = Settings()
+    set_up_logging(settings)
+    with socket.socket(fileno=int(environment[_LISTENER])) as listener:
+        run(create_app(settings), settings, listener)
+
+
+if __name__ == "__main__":
+    work(os.environ)
