@@ -8,23 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
 from emulator.api.call import Services
-from emulator.api.gateway import OWN_PREFIX, Gateway, is_own
+from emulator.api.gateway import OWN_PREFIX, is_own
 from emulator.api.own import own_router
-from emulator.api.replies import error_reply
-from emulator.api.routes import service_router
+from emulator.api.routes import gateway_app, service_router
 from emulator.clock import Clock, SystemClock
 from emulator.operations.content import Content
 from emulator.operations.copying import Copying
 from emulator.operations.expiry import sweep_forever
 from emulator.operations.uploads import Uploads
 from emulator.protocol.content_path import PathRules
-from emulator.protocol.errors import invalid_argument
 from emulator.settings import Settings
 from emulator.storage.database import Database
 from emulator.storage.durability import Sync
@@ -54,7 +50,20 @@ def prepare_data(settings: Settings) -> None:
         _log.warning("upgraded: %s", upgrade)
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+class Emulator(FastAPI):
+    """FastAPI for the emulator's own pages; the service's requests go to its gateway, past FastAPI's middleware."""
+
+    gateway: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and not is_own(scope["path"]):
+            await self.gateway(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     """An emulator on the data directory of `settings`, ready to be served; two in one process do not meet.
 
     Raises `DataDirectoryError` or `NewerDataError` when its data cannot be used.
@@ -87,7 +96,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         store.close()
         database.close()
 
-    app = FastAPI(
+    app = Emulator(
         title="Image Store emulator",
         description="A local emulator of the Azure Service Fabric Image Store REST API.",
         version=__version__,
@@ -97,15 +106,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Gateway, profile=settings.profile)
-    app.add_exception_handler(HTTPException, _no_route)
+    routes = service_router(services)
+    app.gateway = gateway_app(services, routes)
     app.include_router(own_router(store.find_fault))
-    app.include_router(service_router(services))
+    app.include_router(routes)
     return app
-
-
-async def _no_route(request: Request, error: Exception) -> Response:
-    """The gateway knows no 404 and no 405: a request that matches no route has a bad argument (gateway 1.4)."""
-    if is_own(request.url.path) and isinstance(error, HTTPException):
-        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-    return error_reply(invalid_argument())

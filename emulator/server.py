@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from emulator.api.replies import SERVER
+from emulator.direct_body import DirectProtocol
 from emulator.settings import Settings
 
 _BACKLOG: Final = 2048
@@ -50,10 +51,11 @@ class Server(uvicorn.Server):
                 access_log=settings.access_log,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,
                 headers=[("server", SERVER)],
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout.total_seconds())),
-                http="httptools",
+                http=DirectProtocol,
                 ws="none",
                 lifespan="on",
             )

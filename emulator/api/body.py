@@ -1,10 +1,12 @@
 """The body of a request, in pieces or whole."""
 
+from collections.abc import Callable
 from typing import Final
 
-from starlette.types import Receive
+from starlette.requests import Request
 
-from emulator.operations.body import ClientGoneError
+from emulator.direct_body import EXTENSION, DirectBody
+from emulator.operations.body import ClientGoneError, Piece, in_thread
 from emulator.protocol.errors import FabricError
 from emulator.protocol.limits import BODY_LIMIT
 
@@ -12,22 +14,36 @@ _PIECE: Final = 1024 * 1024
 
 
 class HttpBody:
-    """Reads a body off ASGI messages. Network reads are gathered, since each piece costs a hop to a thread."""
+    """Reads a body off the socket where that is possible, else off ASGI messages.
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    Messages are gathered to pieces, since each piece costs a hop to a thread.
+    """
 
-    async def read_piece(self) -> tuple[bytes, bool]:
-        """The next piece of about 1 MiB, and whether more may follow."""
-        parts: list[bytes] = []
-        size = 0
-        while size < _PIECE:
-            part, has_more = await self._read()
-            parts.append(part)
-            size += len(part)
-            if not has_more:
-                return b"".join(parts), False
-        return b"".join(parts), True
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
+        self._length = _content_length(request)
+        self._direct: DirectBody | None = request.scope.get("extensions", {}).get(EXTENSION)
+        self._begun: tuple[bytes, bool] = (b"", True)
+
+    async def read_small(self) -> bytes | None:
+        """The whole body if it fits into one piece, or else ``None``."""
+        if self._length is not None and self._length > _PIECE:
+            self._begun = await self._read()  # tells a client that asked to go on, and sees what has come already
+            return None
+        self._begun = await self._read_piece()
+        piece, has_more = self._begun
+        return None if has_more else piece
+
+    async def pour(self, write: Callable[[Piece], None]) -> None:
+        """Pass the body to `write`, piece by piece, on worker threads."""
+        piece, has_more = self._begun
+        if has_more and self._direct and self._length is not None:
+            await self._direct.pour(piece, self._length, write)
+            return
+        await in_thread(write, piece)
+        while has_more:
+            piece, has_more = await self._read_piece()
+            await in_thread(write, piece)
 
     async def read_whole(self) -> bytes:
         """A POST or DELETE body; raises ``FABRIC_E_MESSAGE_TOO_LARGE`` beyond 4 MiB (gateway 8)."""
@@ -42,8 +58,29 @@ class HttpBody:
                 raise FabricError("FABRIC_E_MESSAGE_TOO_LARGE")
         return b"".join(parts)
 
+    async def _read_piece(self) -> tuple[bytes, bool]:
+        parts: list[bytes] = []
+        size = 0
+        while size < _PIECE:
+            part, has_more = await self._read()
+            parts.append(part)
+            size += len(part)
+            if not has_more:
+                return b"".join(parts), False
+        return b"".join(parts), True
+
     async def _read(self) -> tuple[bytes, bool]:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         return message.get("body", b""), message.get("more_body", False)
+
+
+def _content_length(request: Request) -> int | None:
+    length = None
+    for name, value in request.scope["headers"]:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            return None
+    return length

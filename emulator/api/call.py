@@ -39,7 +39,7 @@ class Call:
         self._query = query
         self.services = services
         self.api_version = api_version
-        self.body = HttpBody(request.receive)
+        self.body = HttpBody(request)
 
     @property
     def path_text(self) -> str:

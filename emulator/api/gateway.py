@@ -97,7 +97,7 @@ def _cook(path: str) -> str:
 
 
 class Gateway:
-    """ASGI middleware: tidies the target of every request but the emulator's own."""
+    """ASGI middleware: tidies the target of a request."""
 
     def __init__(self, app: ASGIApp, profile: Profile) -> None:
         self._app = app
@@ -105,16 +105,15 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a tidied request on, or answer a malformed one."""
-        if scope["type"] == "http" and not is_own(scope["path"]):
-            try:
-                target = read_target(scope["raw_path"], scope["query_string"], self._profile)
-            except FabricError as error:
-                await error_reply(error)(scope, receive, send)
-                return
-            if self._profile.is_windows and _lacks_length(scope):
-                await length_required_reply()(scope, receive, send)
-                return
-            scope = {**scope, "path": target.path, "raw_path": target.path.encode(), "gateway_query": target.query}
+        try:
+            target = read_target(scope["raw_path"], scope["query_string"], self._profile)
+        except FabricError as error:
+            await error_reply(error)(scope, receive, send)
+            return
+        if self._profile.is_windows and _lacks_length(scope):
+            await length_required_reply()(scope, receive, send)
+            return
+        scope["path"], scope["gateway_query"] = target.path, target.query
         await self._app(scope, receive, send)
 
 

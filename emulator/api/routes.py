@@ -1,6 +1,6 @@
 """Every route of the service in one list, and the steps the gateway takes before an operation (gateway 0, 1.2).
 
-The gateway has no 404 or 405 for its own routes: whatever matches none, its api-version included, is a bad argument.
+The gateway has no 404 or 405: whatever matches no route, its api-version included, is a bad argument.
 """
 
 import logging
@@ -10,14 +10,17 @@ from decimal import Decimal
 from typing import Any, Final
 
 from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.api import cluster, operations
 from emulator.api.call import Call, Services
-from emulator.api.gateway import parse_query
+from emulator.api.gateway import OWN_PREFIX, Gateway, parse_query
 from emulator.api.openapi import describe
 from emulator.api.replies import error_reply
 from emulator.operations.body import ClientGoneError
@@ -27,6 +30,14 @@ from emulator.protocol.errors import FabricError, invalid_argument
 from emulator.protocol.profile import Profile
 
 _log = logging.getLogger(__name__)
+
+_ROOT_PAGE: Final = f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
+<body><h1>Image Store emulator</h1>
+<p>A local emulator of the Azure Service Fabric Image Store REST API.</p>
+<ul><li><a href="{OWN_PREFIX}/docs">API</a></li><li><a href="{OWN_PREFIX}/health/ready">Health</a></li></ul>
+</body></html>
+"""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -120,11 +131,25 @@ OPERATIONS: Final = (
 
 
 class GatewayRoute(APIRoute):
-    """A FastAPI route whose endpoint reads the request itself, by the gateway's rules instead of FastAPI's."""
+    """A FastAPI route whose endpoint reads the request itself, by the gateway's rules instead of FastAPI's.
 
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        """The endpoint as it is."""
-        return self.endpoint
+    A verb is part of what has to match, and nothing stands between the match and the endpoint.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.app = self._answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match verb and path."""
+        match = self.path_regex.match(scope["path"]) if scope["method"] in (self.methods or ()) else None
+        if match is None:
+            return Match.NONE, {}
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": match.groupdict()}
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.endpoint(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def service_router(services: Services) -> APIRouter:
@@ -141,7 +166,17 @@ def service_router(services: Services) -> APIRouter:
                 response_model=None,
                 openapi_extra=describe(operation.path, operation.parameters, operation.handle.__doc__ or ""),
             )
+    router.add_api_route("/", _root, methods=["GET"], include_in_schema=False, response_model=None)
     return router
+
+
+def gateway_app(services: Services, router: APIRouter) -> ASGIApp:
+    """The service: requests as its gateway sees them, then the first of its routes that matches."""
+
+    async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
+        await error_reply(invalid_argument())(scope, receive, send)
+
+    return Gateway(Router(router.routes, redirect_slashes=False, default=no_route), services.profile)
 
 
 def exists_on(operation: Operation, profile: Profile) -> bool:
@@ -162,6 +197,11 @@ def _endpoint(operation: Operation, services: Services) -> Endpoint:
             return error_reply(_fabric_error(error))
 
     return endpoint
+
+
+async def _root(_request: Request) -> Response:
+    """What a client sees that only asks whether anything answers."""
+    return HTMLResponse(_ROOT_PAGE)
 
 
 def _read_call(request: Request, operation: Operation, services: Services) -> Call:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+Piece = bytes | memoryview
+
 _Result = TypeVar("_Result")
 
 
@@ -14,8 +16,12 @@ class ClientGoneError(Exception):
 class Body(Protocol):
     """Bytes that are still arriving."""
 
-    async def read_piece(self) -> tuple[bytes, bool]:
-        """The next piece, of about 1 MiB, and whether more may follow; raises `ClientGoneError`."""
+    async def read_small(self) -> bytes | None:
+        """The whole body if it fits into one piece of about 1 MiB, or else ``None``; to be called first."""
+        ...
+
+    async def pour(self, write: Callable[[Piece], None]) -> None:
+        """Pass all of a larger body to `write`, piece by piece, on worker threads; raises `ClientGoneError`."""
         ...
 
 

@@ -11,7 +11,7 @@ from emulator.operations.path_locks import changing
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
 from emulator.protocol.limits import PAGE_SIZE
-from emulator.storage.content_tree import FileEntry, FolderEntry, Stored
+from emulator.storage.content_tree import AppendingWriter, FileEntry, FolderEntry, Stored
 from emulator.storage.store import Store
 
 RESERVED: Final = frozenset({"store", "windowsfabricstore"})
@@ -70,18 +70,14 @@ class Content:
             raise invalid_argument()
         staged = self._store.staging.new_name()
         try:
-            piece, has_more = await body.read_piece()
-            if has_more:
-                async with aiofiles.open(staged, "xb") as file:
-                    while has_more:
-                        await file.write(piece)
-                        piece, has_more = await body.read_piece()
-                    await file.write(piece)
-                    await file.flush()
+            small = await body.read_small()
+            if small is None:
+                async with aiofiles.open(staged, "xb", buffering=0) as file:
+                    await body.pour(AppendingWriter(file.fileno()).write)
                     await in_thread(self._store.staging.sync_file, file.fileno())
                 await in_thread(self._publish, staged, path, timeout)
             else:
-                await in_thread(self._store_small, staged, piece, path, timeout)
+                await in_thread(self._store_small, staged, small, path, timeout)
         except BaseException:
             await in_thread(self._store.staging.discard, staged)
             raise
@@ -164,9 +160,7 @@ class Content:
 
     def _store_small(self, staged: str, content: bytes, path: ContentPath, timeout: float) -> None:
         with open(staged, "xb", buffering=0) as file:
-            view = memoryview(content)
-            while view:
-                view = view[file.write(view) :]
+            AppendingWriter(file.fileno()).write(content)
             self._store.staging.sync_file(file.fileno())
         self._publish(staged, path, timeout)
 

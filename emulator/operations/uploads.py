@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 from emulator.clock import Clock
-from emulator.operations.body import Body, in_thread
+from emulator.operations.body import Body, Piece, in_thread
 from emulator.operations.content import Usage
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
@@ -42,12 +42,10 @@ class Uploads:
             raise invalid_argument()
         arrival = await in_thread(Arrival, self, path, session_id, chunk)
         try:
-            has_more = True
-            while has_more:
-                piece, has_more = await body.read_piece()
-                if has_more:
-                    await in_thread(arrival.write, piece)
-            await in_thread(arrival.finish, piece, timeout)
+            small = await body.read_small()
+            if small is None:
+                await body.pour(arrival.write)
+            await in_thread(arrival.finish, small or b"", timeout)
         finally:
             await in_thread(arrival.close)
 
@@ -184,7 +182,7 @@ class Arrival:
             self.close()
             raise
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Piece) -> None:
         """Add a piece of the body; of a refused chunk it is dropped."""
         if self._file:
             self._file.write(piece)

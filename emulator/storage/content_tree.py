@@ -305,6 +305,19 @@ def write_all(descriptor: int, piece: bytes | memoryview, offset: int) -> None:
         view, offset = view[count:], offset + count
 
 
+class AppendingWriter:
+    """Writes pieces one behind the other."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._offset = 0
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Write a piece."""
+        write_all(self._descriptor, piece, self._offset)
+        self._offset += len(piece)
+
+
 def _status(location: str) -> os.stat_result | None:
     try:
         return os.lstat(location)

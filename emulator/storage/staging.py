@@ -205,7 +205,7 @@ class ChunkFile:
         """Whether the bytes go to their place in the file of `token`, or else to a file of their own."""
         return not self._own_location
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         """Add a piece of the body. What is longer than the range is counted and not kept."""
         kept = memoryview(piece)[: max(self._capacity - self.body_length, 0)]
         if kept and self.is_claimant:

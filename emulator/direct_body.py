@@ -1,0 +1,160 @@
+"""Large bodies straight off the socket: worker threads receive and write, the event loop only waits.
+
+Through the event loop every 64 KiB of a body is read, parsed, appended, and copied again before it reaches a thread.
+Here the loop stops reading once a request's headers are in, lends the socket to whoever wants the body, and goes on
+with the next request when all of it has been taken.
+
+No thread waits for a client: one is used while bytes keep coming and given back when a few milliseconds bring none; the
+loop then watches the socket. So any number of clients may stall without holding up others.
+
+Only for plain HTTP/1.1 over TCP with a Content-Length, served by uvicorn's httptools protocol. Everything else (TLS,
+chunked coding, another server) has no such body in its scope and is read as ASGI messages.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from emulator.operations.body import ClientGoneError, Piece, in_thread
+
+EXTENSION: Final = "imagestore.direct_body"
+"""Key of a `DirectBody` among the extensions of an ASGI scope."""
+
+_BUFFER_SIZE: Final = 1024 * 1024
+_PATIENCE_SECONDS: Final = 0.004
+_TURN_SECONDS: Final = 0.1
+_IS_POSIX: Final = os.name == "posix"
+
+_of_thread = threading.local()
+
+
+class DirectProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, whose requests carry the offer to take their body off the socket."""
+
+    def on_headers_complete(self) -> None:
+        """Put the offer into the scope before the request is handled."""
+        if _IS_POSIX and self.scheme == "http":
+            self.scope["extensions"] = {EXTENSION: DirectBody(self)}  # type: ignore[dict-item]  # ours is no dict
+        super().on_headers_complete()
+
+    def stop_reading(self) -> bytes:
+        """Read no more from the socket, and hand over what was read already."""
+        self.flow.pause_reading()
+        body = bytes(self.cycle.body)
+        self.cycle.body.clear()
+        self.cycle.message_event.clear()
+        return body
+
+    def body_was_taken(self) -> None:
+        """The rest of the body never passed the parser: the next bytes are a new request for a new parser."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.cycle.more_body = False
+
+
+class DirectBody:
+    """The offer of one request's body."""
+
+    def __init__(self, protocol: DirectProtocol) -> None:
+        self._protocol = protocol
+
+    async def pour(self, early: bytes, length: int, write: Callable[[Piece], None]) -> None:
+        """Pass a body of `length` bytes, of which `early` has come already, to `write` on worker threads.
+
+        What `write` raises is raised when the body has been read to its end, so that the connection stays usable.
+        Raises `ClientGoneError` when the connection breaks first.
+        """
+        protocol = self._protocol
+        sink = _Sink(write)
+        early += protocol.stop_reading()
+        left = length - len(early)
+        await in_thread(sink.take, early)
+        if left:
+            await self._take_rest(left, sink)
+        if sink.failure:
+            raise sink.failure
+
+    async def _take_rest(self, left: int, sink: "_Sink") -> None:
+        protocol = self._protocol
+        descriptor = protocol.transport.get_extra_info("socket").fileno()
+        with socket.socket(fileno=os.dup(descriptor)) as lent:
+            lent.settimeout(_PATIENCE_SECONDS)
+            try:
+                while left:
+                    left, is_idle = await in_thread(_receive, lent, left, sink)
+                    if is_idle:
+                        await _readable(lent)
+            except (ConnectionError, EOFError):
+                protocol.transport.abort()
+                raise ClientGoneError from None
+        protocol.body_was_taken()
+
+
+class _Sink:
+    """Takes pieces until writing one fails, and from then on only drops them."""
+
+    def __init__(self, write: Callable[[Piece], None]) -> None:
+        self._write = write
+        self.failure: Exception | None = None
+
+    def take(self, piece: Piece) -> None:
+        """Write a piece."""
+        if self.failure:
+            return
+        try:
+            self._write(piece)
+        except Exception as failure:  # noqa: BLE001  # whatever it is, it is raised when the body has been read
+            self.failure = failure
+
+
+def _receive(lent: socket.socket, left: int, sink: _Sink) -> tuple[int, bool]:
+    """Receive and write while bytes keep coming; answers with what is left, and whether none came in the end."""
+    buffer = _buffer()
+    until = time.monotonic() + _TURN_SECONDS
+    while left and time.monotonic() < until:
+        filled, is_idle = _fill(lent, buffer[: min(left, _BUFFER_SIZE)])
+        sink.take(buffer[:filled])
+        left -= filled
+        if is_idle:
+            return left, True
+    return left, False
+
+
+def _fill(lent: socket.socket, buffer: memoryview) -> tuple[int, bool]:
+    filled = 0
+    while filled < len(buffer):
+        try:
+            count = lent.recv_into(buffer[filled:])
+        except TimeoutError:
+            return filled, True
+        if not count:
+            raise EOFError
+        filled += count
+    return filled, False
+
+
+def _buffer() -> memoryview:
+    """This thread's buffer: used within one turn only, so it can serve every connection."""
+    buffer: Any = getattr(_of_thread, "buffer", None)
+    if buffer is None:
+        buffer = _of_thread.buffer = memoryview(bytearray(_BUFFER_SIZE))
+    view: memoryview = buffer
+    return view
+
+
+async def _readable(lent: socket.socket) -> None:
+    """Wait on the event loop until the socket has bytes or is closed."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(lent.fileno(), lambda: None if ready.done() else ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(lent.fileno())
