@@ -83,6 +83,8 @@ class DirectBody:
 
     async def _take_rest(self, left: int, sink: "_Sink") -> None:
         protocol = self._protocol
+        if protocol.transport.is_closing():
+            raise ClientGoneError
         descriptor = protocol.transport.get_extra_info("socket").fileno()
         with socket.socket(fileno=os.dup(descriptor)) as lent:
             lent.settimeout(_PATIENCE_SECONDS)
@@ -91,7 +93,7 @@ class DirectBody:
                     left, is_idle = await in_thread(_receive, lent, left, sink)
                     if is_idle:
                         await _readable(lent)
-            except (ConnectionError, EOFError):
+            except (OSError, EOFError):
                 protocol.transport.abort()
                 raise ClientGoneError from None
         protocol.body_was_taken()

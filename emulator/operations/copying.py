@@ -76,16 +76,13 @@ class Copying:
             raise FabricError("FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR")
         if destination.contains(source_path) or (before and source_path.contains(destination)):
             raise invalid_argument()
-        staged, trash = self._store.staging.new_name(), self._store.staging.new_name()
+        staged = self._store.staging.new_name()
         try:
             self._clone_folder(source, staged, self._is_skipped(description))
             self._store.staging.sync_tree(staged)
-            if before:
-                self._store.content.take_out(before, trash)
             self._store.content.publish_folder(staged, destination)
         finally:
             self._store.staging.discard(staged)
-            self._store.staging.discard(trash)
 
     def _clone_folder(self, source: Stored, staged: str, is_skipped: Callable[[str], bool]) -> None:
         depth = len(source.parts)

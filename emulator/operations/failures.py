@@ -18,7 +18,7 @@ def as_fabric_error(error: Exception) -> FabricError | None:
         case NameTakenError():
             return FabricError(
                 "FABRIC_E_INVALID_DIRECTORY",
-                f"Invalid Directory: {error}, and this emulator keeps no file and folder of one name.",
+                f"Invalid Directory: {error}, which keeps no file and folder of one name.",
             )
         case OSError(errno=errno.ENAMETOOLONG):
             return FabricError("FABRIC_E_PATH_TOO_LONG")

@@ -44,7 +44,8 @@ class Uploads:
         try:
             small = await body.read_small()
             if small is None:
-                await body.pour(arrival.write)
+                with self._store.staging.receiving():
+                    await body.pour(arrival.write)
             await in_thread(arrival.finish, small or b"", timeout)
         finally:
             await in_thread(arrival.close)

@@ -9,6 +9,7 @@ the last, so numbers grow with every write, survive restarts and hand-made copie
 The date shown has milliseconds, so a copy keeps its source's date and still gets a number of its own.
 """
 
+import ctypes
 import errno
 import os
 import stat
@@ -29,6 +30,10 @@ _MOMENT: Final = 1_000_000
 _NO_CLONING: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _COPY_PIECE: Final = 1024 * 1024
 _PUBLISH_ATTEMPTS: Final = 50
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+_RENAMEAT2: Final = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,14 @@ class ContentTree:
             return stored.size, 1
         return self._usage(stored.location)
 
+    def is_at_hand(self, path: ContentPath) -> bool:
+        """Whether a file can be published at `path` without reading a folder first."""
+        parent = "/".join([self._root, *path.parts[:-1]])
+        try:
+            return self._folders.known(parent) is not None
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+
     def publish(self, staged: str, path: ContentPath, now_ns: int) -> Stored:
         """Move the whole file `staged` to `path` in one step; readers see the old file or the new one.
 
@@ -161,11 +174,15 @@ class ContentTree:
         return self._move_in(staged, path, lambda before: _copy_stamp(os.lstat(staged).st_mtime_ns, before))
 
     def publish_folder(self, staged: str, path: ContentPath) -> None:
-        """Move the whole folder `staged` to `path`, where nothing may be left."""
+        """Move the whole folder `staged` to `path` in one step; what was there is at `staged` afterwards."""
         for _ in range(_PUBLISH_ATTEMPTS):
-            location = self._place_for(path)
+            found = self._nearest(path)
+            location = self._place_for(path, found)
             try:
-                os.rename(staged, location)
+                if found.location == location:
+                    exchange(staged, location)
+                else:
+                    os.rename(staged, location)
             except FileNotFoundError:
                 continue  # a parent folder was pruned in between
             self._sync.directories(os.path.dirname(location), self._root)
@@ -214,14 +231,15 @@ class ContentTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _place_for(self, path: ContentPath) -> str:
+    def _place_for(self, path: ContentPath, found: Stored) -> str:
         """Where `path` is or is to be, its parent folders made; raises `NameTakenError` below a file."""
-        found = self._nearest(path)
         missing = path.parts[len(found.parts) :]
         if not missing:
             return found.location
         if not found.is_folder:
             raise NameTakenError(found.parts, "file")
+        if len(missing) > 1 and os.path.lexists(f"{found.location}/{missing[0]}"):
+            raise NameTakenError((*found.parts, missing[0]), "link")
         parent = "/".join([found.location, *missing[:-1]])
         if len(missing) > 1:
             os.makedirs(parent, exist_ok=True)
@@ -233,7 +251,7 @@ class ContentTree:
             before = found if len(found.parts) == len(path.parts) else None
             if before and before.is_folder:
                 raise NameTakenError(before.parts, "folder")
-            location = before.location if before else self._place_for(path)
+            location = self._place_for(path, found)
             parent, _, name = location.rpartition("/")
             modified_ns = stamp(before.modified_ns if before else None)
             os.utime(staged, ns=(modified_ns, modified_ns))
@@ -273,6 +291,21 @@ def clone_file(source: Stored, target: str, modified_ns: int) -> None:
         copy_bytes(reader.fileno(), writer.fileno(), source.size)
     stamp = _copy_stamp(modified_ns, source.modified_ns)
     os.utime(target, ns=(stamp, stamp))
+
+
+def exchange(one: str, other: str) -> None:
+    """Let two files or folders change places: at once where the system can, else by three renames."""
+    if _RENAMEAT2 is not None:
+        result = _RENAMEAT2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+        if result == 0:
+            return
+        error = ctypes.get_errno()
+        if error not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(error, os.strerror(error), other)
+    aside = one + ".aside"
+    os.rename(other, aside)
+    os.rename(one, other)
+    os.rename(aside, one)
 
 
 def copy_bytes(reader: int, writer: int, length: int, reader_offset: int = 0, writer_offset: int = 0) -> None:

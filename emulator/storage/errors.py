@@ -21,12 +21,12 @@ class NewerDataError(Exception):
 
 
 class NameTakenError(Exception):
-    """A file is to be stored where a folder is, or below a file: impossible on a file tree."""
+    """A file is to be stored where a folder is, or below a file or a link: impossible on this file tree."""
 
     def __init__(self, parts: tuple[str, ...], kind: str) -> None:
         self.parts = parts
         self.kind = kind
-        super().__init__(f"{'/'.join(parts)} is a {kind}")
+        super().__init__(f"{'/'.join(parts)} is a {kind} in the emulator's file tree")
 
 
 class LockTimeoutError(Exception):

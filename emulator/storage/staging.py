@@ -44,12 +44,27 @@ class Staging:
         self._sync = sync
         self._locks = locks
         self._names = itertools.count()
+        self._receiving = 0
         self._lock, self._directory = _enlist(layout.workers)
         self._sweep_dead_workers()
 
     def new_name(self) -> str:
         """A place for a file or folder that nobody else uses, in the file system of the content."""
         return f"{self._directory}/{next(self._names)}"
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Inside, a large body is being written."""
+        self._receiving += 1
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether writing a small file takes no longer than handing it to a thread would."""
+        return not self._receiving and not self._sync.is_on
 
     def session_file(self, token: str) -> str:
         """Where the bytes of a session with a row are."""
