@@ -11,7 +11,8 @@ from emulator.operations.path_locks import changing
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
 from emulator.protocol.limits import PAGE_SIZE
-from emulator.storage.content_tree import AppendingWriter, FileEntry, FolderEntry, Stored
+from emulator.storage.content_tree import FileEntry, FolderEntry, Stored
+from emulator.storage.disk import AppendingWriter
 from emulator.storage.errors import LockTimeoutError
 from emulator.storage.store import Store
 

@@ -9,8 +9,6 @@ the last, so numbers grow with every write, survive restarts and hand-made copie
 The date shown has milliseconds, so a copy keeps its source's date and still gets a number of its own.
 """
 
-import ctypes
-import errno
 import os
 import stat
 import threading
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulator.protocol.content_path import ContentPath, PathRules
+from emulator.storage.disk import copy_bytes, exchange
 from emulator.storage.durability import Sync
 from emulator.storage.errors import NameTakenError
 from emulator.storage.folders import Folder, FolderReader
@@ -27,13 +26,7 @@ _MICROSECOND: Final = 1_000
 _MILLISECOND: Final = 1_000_000
 _MOMENT: Final = 1_000_000
 """Microseconds by which numbers may run ahead of the clock."""
-_NO_CLONING: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-_COPY_PIECE: Final = 1024 * 1024
 _PUBLISH_ATTEMPTS: Final = 50
-
-_AT_FDCWD: Final = -100
-_RENAME_EXCHANGE: Final = 2
-_RENAMEAT2: Final = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,64 +284,6 @@ def clone_file(source: Stored, target: str, modified_ns: int) -> None:
         copy_bytes(reader.fileno(), writer.fileno(), source.size)
     stamp = _copy_stamp(modified_ns, source.modified_ns)
     os.utime(target, ns=(stamp, stamp))
-
-
-def exchange(one: str, other: str) -> None:
-    """Let two files or folders change places: at once where the system can, else by three renames."""
-    if _RENAMEAT2 is not None:
-        result = _RENAMEAT2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
-        if result == 0:
-            return
-        error = ctypes.get_errno()
-        if error not in (errno.EINVAL, errno.ENOSYS):
-            raise OSError(error, os.strerror(error), other)
-    aside = one + ".aside"
-    os.rename(other, aside)
-    os.rename(one, other)
-    os.rename(aside, one)
-
-
-def copy_bytes(reader: int, writer: int, length: int, reader_offset: int = 0, writer_offset: int = 0) -> None:
-    """Copy `length` bytes from one open file into another; shared blocks where the file system can."""
-    done = 0
-    try:
-        while done < length:
-            count = os.copy_file_range(reader, writer, length - done, reader_offset + done, writer_offset + done)
-            if count == 0:
-                break
-            done += count
-    except AttributeError:
-        pass  # a system without the call
-    except OSError as error:
-        if error.errno not in _NO_CLONING:
-            raise
-    while done < length:
-        piece = os.pread(reader, min(length - done, _COPY_PIECE), reader_offset + done)
-        if not piece:
-            raise OSError(errno.EIO, "the file is shorter than it was")
-        write_all(writer, piece, writer_offset + done)
-        done += len(piece)
-
-
-def write_all(descriptor: int, piece: bytes | memoryview, offset: int) -> None:
-    """Write the whole piece at `offset`, however little the system takes at a time."""
-    view = memoryview(piece)
-    while view:
-        count = os.pwrite(descriptor, view, offset)
-        view, offset = view[count:], offset + count
-
-
-class AppendingWriter:
-    """Writes pieces one behind the other."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._offset = 0
-
-    def write(self, piece: bytes | memoryview) -> None:
-        """Write a piece."""
-        write_all(self._descriptor, piece, self._offset)
-        self._offset += len(piece)
 
 
 def _status(location: str) -> os.stat_result | None:

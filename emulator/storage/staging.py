@@ -26,7 +26,7 @@ from pathlib import Path
 
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.limits import LARGEST_FILE
-from emulator.storage.content_tree import copy_bytes, write_all
+from emulator.storage.disk import copy_bytes, write_all
 from emulator.storage.durability import Sync
 from emulator.storage.layout import StoreLayout
 from emulator.storage.locks import NamedLocks, range_locks
