@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
@@ -29,6 +29,8 @@ from emulator.storage.layout import DataDirectory
 from emulator.storage.store import Store
 
 _WORKER_THREADS = 32
+_IDLE_POLL_SECONDS = 0.005
+_CLEAN_UP_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def prepare_data(settings: Settings) -> None:
     database = Database.at(data.database, settings.durability)
     try:
         upgrades = [data.open(), database.open()]
-    except OperationalError as error:
+    except DatabaseError as error:
         raise DataDirectoryError(settings.data, str(error.orig)) from error
     finally:
         database.close()
@@ -54,13 +56,23 @@ class Emulator(FastAPI):
     """FastAPI for the emulator's own pages; the service's requests go to its gateway, past FastAPI's middleware."""
 
     gateway: ASGIApp
+    running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and not is_own(scope["path"]):
-            await self.gateway(scope, receive, send)
-        else:
+        if scope["type"] != "http" or is_own(scope["path"]):
             await super().__call__(scope, receive, send)
+            return
+        self.running += 1
+        try:
+            await self.gateway(scope, receive, send)
+        finally:
+            self.running -= 1
+
+    async def wait_until_idle(self) -> None:
+        """Let requests that were cut short clean up after themselves."""
+        while self.running:  # noqa: ASYNC110  # once, at the very end
+            await asyncio.sleep(_IDLE_POLL_SECONDS)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
@@ -72,8 +84,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     prepare_data(settings)
     data = DataDirectory(settings.data)
     database = Database.at(data.database, settings.durability)
+    database.check_file()
     rules = PathRules(settings.profile)
-    store = Store(data.store(), database, rules, Sync(settings.durability))
+    try:
+        store = Store(data.store(), database, rules, Sync(settings.durability))
+    except OSError as error:
+        raise DataDirectoryError(settings.data, str(error)) from error
     uploads = Uploads(store, clock, settings.session_timeout)
     services = Services(
         profile=settings.profile,
@@ -93,6 +109,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
             sweep.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sweep
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(app.wait_until_idle(), _CLEAN_UP_SECONDS)
         store.close()
         database.close()
 
@@ -102,12 +120,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
         version=__version__,
         lifespan=lifespan,
         openapi_url=f"{OWN_PREFIX}/openapi.json",
-        docs_url=f"{OWN_PREFIX}/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     routes = service_router(services)
     app.gateway = gateway_app(services, routes)
-    app.include_router(own_router(store.find_fault))
+    app.include_router(own_router(store.find_fault, app.openapi))
     app.include_router(routes)
     return app

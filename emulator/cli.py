@@ -3,20 +3,24 @@
 import argparse
 import contextlib
 import errno
+import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from emulator import __version__
-from emulator.settings import ENVIRONMENT_PREFIX, Settings
+from emulator.settings import ENVIRONMENT_PREFIX, Settings, show_duration
 
 _MEMORY_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # only asked for its size; the directory made in it is ours
 _MEMORY_WORTH_USING: Final = 1 << 30
@@ -82,12 +86,27 @@ def _add_option(parser: argparse.ArgumentParser, name: str, field: FieldInfo) ->
         parser.add_argument(option, default=argparse.SUPPRESS, metavar=name.upper(), help=description, dest=name)
 
 
+def _given_as(name: str, settings: Settings) -> str:
+    """The way by which a setting was given: its variable if that holds the value, else its option."""
+    return _variable(name) if os.environ.get(_variable(name)) == str(getattr(settings, name)) else _option(name)
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
 def _shown(default: Any) -> str:
-    return str(default) if default != "" else "none"
+    match default:
+        case timedelta():
+            return show_duration(default)
+        case bool():
+            return "on" if default else "off"
+        case _:
+            return str(default) if default != "" else "none"
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -97,7 +116,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         sentences = []
         for fault in error.errors():
             name = str(fault["loc"][0])
-            where = _option(name) if name in options else ENVIRONMENT_PREFIX + name.upper()
+            where = _option(name) if name in options else _variable(name)
             sentences.append(f"{where}: {fault['input']!r} is not allowed: {fault['msg']}")
         raise StopError(ExitCode.WRONG_SETTING, "; ".join(sentences)) from None
 
@@ -115,6 +134,8 @@ def _serve(settings: Settings) -> int:
             ExitCode.WRONG_SETTING, "--workers: this system has no locks that processes could share: only 1 is possible"
         )
     set_up_logging(settings)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _stop_early)
     with _listener(settings) as listener, _with_data_directory(settings) as placed:
         try:
             app = create_app(placed) if placed.workers == 1 else None
@@ -126,14 +147,22 @@ def _serve(settings: Settings) -> int:
             ) from None
         except NewerDataError as error:
             raise StopError(ExitCode.DATA_TOO_NEW, str(error)) from None
-        print(_start_line(placed, listener), flush=True)
+
+        def announce() -> None:
+            print(_start_line(placed, listener), flush=True)
+
         if app:
-            run(app, placed, listener)
+            run(app, placed, listener, announce)
         else:
             from emulator.workers import Workers
 
-            Workers(placed, listener).run()
+            Workers(placed, listener).run(announce)
     return ExitCode.OK
+
+
+def _stop_early(_number: int, _frame: FrameType | None) -> None:
+    """Asked to stop before the server has begun: leave, and clean up on the way out."""
+    raise SystemExit(ExitCode.OK)
 
 
 def _start_line(settings: Settings, listener: socket.socket) -> str:
@@ -175,7 +204,8 @@ def _listener(settings: Settings) -> Iterator[socket.socket]:
             ) from None
         raise StopError(
             ExitCode.WRONG_SETTING,
-            f"--host: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            f"{_given_as('host', settings)}: cannot listen on {settings.host}:{settings.port}: "
+            f"{error.strerror or error}",
         ) from None
     with listener:
         yield listener

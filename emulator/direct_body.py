@@ -36,10 +36,40 @@ _of_thread = threading.local()
 
 
 class DirectProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, whose requests carry the offer to take their body off the socket."""
+    """uvicorn's protocol, whose requests carry the offer to take their body off the socket.
+
+    It also declines every offer to upgrade to another protocol, which clients may make with a body behind it: the
+    parser would take that body for the other protocol's, so the request is parsed again without the offer.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline_upgrade(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        if not any(name == b"upgrade" for name, _ in self.headers):  # CONNECT, which offers nothing to decline
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        start = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        fields = b"".join(b"%s: %s\r\n" % field for field in self.headers if field[0] != b"upgrade")
+        self._renew_parser()
+        self.data_received(start + fields + b"\r\n" + rest)
+
+    def on_message_complete(self) -> None:
+        """Take note that the body is complete."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """Put the offer into the scope before the request is handled."""
+        if self.parser.should_upgrade():
+            return
         if _IS_POSIX and self.scheme == "http":
             self.scope["extensions"] = {EXTENSION: DirectBody(self)}  # type: ignore[dict-item]  # ours is no dict
         super().on_headers_complete()
@@ -54,9 +84,12 @@ class DirectProtocol(HttpToolsProtocol):
 
     def body_was_taken(self) -> None:
         """The rest of the body never passed the parser: the next bytes are a new request for a new parser."""
+        self._renew_parser()
+        self.cycle.more_body = False
+
+    def _renew_parser(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.cycle.more_body = False
 
 
 class DirectBody:

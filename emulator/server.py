@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import threading
@@ -27,10 +28,12 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
-def run(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
+def run(
+    app: ASGIApp, settings: Settings, listener: socket.socket, on_started: Callable[[], None] = lambda: None
+) -> None:
     """Serve on this thread until SIGINT or SIGTERM."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(Server(app, settings).serve([listener]))
+        runner.run(Server(app, settings, on_started).serve([listener]))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -44,7 +47,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 class Server(uvicorn.Server):
     """uvicorn, which ends with success after SIGTERM or Ctrl-C instead of dying of the signal again."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, on_started: Callable[[], None] = lambda: None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -54,18 +57,20 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 headers=[("server", SERVER)],
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout.total_seconds())),
+                timeout_graceful_shutdown=settings.shutdown_timeout.total_seconds(),  # type: ignore[arg-type]  # waits for it
                 http=DirectProtocol,
                 ws="none",
                 lifespan="on",
             )
         )
         self._is_up = threading.Event()
+        self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets=sockets)
         self._is_up.set()
+        self._on_started()
 
     def wait_until_started(self, seconds: float) -> None:
         """Block another thread until requests are answered; raises `TimeoutError`."""
@@ -88,4 +93,5 @@ class Server(uvicorn.Server):
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self.should_exit:
             self.force_exit = True
+            logging.disable()  # of what is cut off now nothing needs telling
         self.should_exit = True

@@ -1,5 +1,6 @@
 """Every setting once: type, default, unit, environment variable (``IMAGESTORE_`` and the name in capitals)."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from emulator.storage.durability import Durability
 
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
 
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -20,14 +22,20 @@ def parse_duration(value: object) -> object:
     """``30m``, ``90s``, ``1.5h``, ``250ms`` or a bare number of seconds as a `timedelta`; anything else unchanged."""
     if not isinstance(value, str):
         return value
-    text = value.strip()
-    for unit in sorted(_UNITS, key=len, reverse=True):
-        if text.endswith(unit):
-            return timedelta(seconds=float(text.removesuffix(unit)) * _UNITS[unit])
-    return timedelta(seconds=float(text))
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("a duration is written 30m, 90s, 1.5h, 250ms, 2d or as seconds")
+    return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2) or "s"])
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+def show_duration(value: timedelta) -> str:
+    """A duration in its largest whole unit."""
+    seconds = value.total_seconds()
+    unit, size = next((unit, size) for unit, size in reversed(_UNITS.items()) if seconds % size == 0 or size < 1)
+    return f"{seconds / size:g}{unit}"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0), le=timedelta(days=3650))]
 
 
 class Settings(BaseSettings):
@@ -55,7 +63,7 @@ class Settings(BaseSettings):
         Platform.WINDOWS, description="build of the runtime; linux has no upload sessions and is case-sensitive"
     )
     cluster_id: str = Field("", description="id that a ClusterId request header must name, if it is sent")
-    page_size: int = Field(PAGE_SIZE, ge=1, description="estimated bytes of entries in one page of a listing")
+    page_size: int = Field(PAGE_SIZE, ge=64, description="estimated bytes of entries in one page of a listing")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="text for people, json for machines; auto is text on a terminal"

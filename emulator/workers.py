@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import Enum
 from types import FrameType
@@ -41,10 +41,11 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._started: dict[int, float] = {}
 
-    def run(self) -> None:
+    def run(self, on_started: Callable[[], None]) -> None:
         """Serve until SIGINT or SIGTERM."""
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._on_signal)
+        on_started()
         self._processes = [self._start() for _ in range(self._settings.workers)]
         while not self._is_stopping:
             time.sleep(_POLL_SECONDS)

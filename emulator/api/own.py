@@ -1,15 +1,33 @@
 """The emulator's own routes, all under one prefix."""
 
 from collections.abc import Callable
+from html import escape
+from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from emulator.api.gateway import OWN_PREFIX
 
+_DOCS: Final = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }}
+table {{ border-collapse: collapse }} td, th {{ padding: .3rem .8rem .3rem 0; text-align: left; vertical-align: top }}
+</style></head>
+<body><h1>{title} {version}</h1>
+<p>The same as a document: <a href="openapi.json">openapi.json</a></p>
+<table><thead><tr><th>Request</th><th>What it does</th><th>Parameters</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table>
+</body></html>
+"""
 
-def own_router(find_fault: Callable[[], str | None]) -> APIRouter:
-    """Health; `find_fault` says what keeps the emulator from serving."""
+
+def own_router(find_fault: Callable[[], str | None], describe_api: Callable[[], dict[str, Any]]) -> APIRouter:
+    """Health, and the API on a page; `find_fault` says what keeps the emulator from serving."""
     router = APIRouter()
 
     @router.get(f"{OWN_PREFIX}/health/live", tags=["emulator"])
@@ -25,4 +43,26 @@ def own_router(find_fault: Callable[[], str | None]) -> APIRouter:
             return JSONResponse({"status": "not ready", "reason": fault}, 503)
         return JSONResponse({"status": "ready"})
 
+    @router.get(f"{OWN_PREFIX}/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(describe_api()))
+
     return router
+
+
+def docs_page(document: dict[str, Any]) -> str:
+    """An OpenAPI document as one plain page that needs nothing from elsewhere."""
+    rows = [
+        _docs_row(f"{verb.upper()} {path}", operation)
+        for path, operations in document["paths"].items()
+        for verb, operation in operations.items()
+    ]
+    return _DOCS.format(
+        title=escape(document["info"]["title"]), version=escape(document["info"]["version"]), rows="\n".join(rows)
+    )
+
+
+def _docs_row(request: str, operation: dict[str, Any]) -> str:
+    names = [each["name"] for each in operation.get("parameters", []) if each["in"] != "path"]
+    cells = [f"<code>{escape(request)}</code>", escape(operation.get("summary", "")), escape(", ".join(names))]
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -3,6 +3,7 @@
 The gateway has no 404 or 405: whatever matches no route, its api-version included, is a bad argument.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -193,6 +194,9 @@ def _endpoint(operation: Operation, services: Services) -> Endpoint:
         except ClientGoneError:
             _log.info("%s %s: the client went away before its request was complete", request.method, request.url.path)
             return Response(status_code=400)
+        except asyncio.CancelledError:
+            _log.warning("%s %s: cut short, the emulator is stopping", request.method, request.url.path)
+            return error_reply(FabricError("E_ABORT"))
         except Exception as error:  # noqa: BLE001  # the one place where any failure becomes an answer
             return error_reply(_fabric_error(error))
 

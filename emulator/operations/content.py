@@ -105,7 +105,7 @@ class Content:
         for entry in entries:
             overhead = _FILE_ESTIMATE if isinstance(entry, FileEntry) else _FOLDER_ESTIMATE
             estimate += overhead + 2 * len(self._rules.text(entry.parts))
-            if estimate >= self._page_size:
+            if estimate >= self._page_size and not (is_paged and not files and not folders):
                 if is_paged:
                     return Listing(files, folders, self._token(entry))
                 raise FabricError(

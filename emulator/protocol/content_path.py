@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from emulator.protocol.errors import invalid_argument
+from emulator.protocol.errors import FabricError, invalid_argument
 from emulator.protocol.profile import Profile
 
 MARK_FILE: Final = "_.dir"
@@ -12,6 +12,7 @@ MARK_FILE: Final = "_.dir"
 
 _LONGEST_PART: Final = 255
 _LONGEST: Final = 32_767
+_DEEPEST: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,14 @@ class PathRules:
         return self.of([part for part in text.split(self.separator) if part])
 
     def of(self, parts: list[str]) -> ContentPath:
-        """A path of these parts; raises ``E_INVALIDARG`` when one of them is not a name."""
+        """A path of these parts.
+
+        Raises ``E_INVALIDARG`` when one is not a name, ``FABRIC_E_PATH_TOO_LONG`` for too many.
+        """
         if not all(map(self.is_name, parts)):
             raise invalid_argument()
+        if len(parts) > _DEEPEST:
+            raise FabricError("FABRIC_E_PATH_TOO_LONG")
         return ContentPath(tuple(parts), tuple(map(self.fold, parts)))
 
     def is_name(self, part: str) -> bool:

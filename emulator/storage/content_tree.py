@@ -123,23 +123,32 @@ class ContentTree:
 
     def count_files(self, location: str) -> int:
         """How many files lie below a folder, at any depth, mark files included (store 3.3)."""
-        try:
-            folder = self._folders.read(location, settled=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return 0
-        return len(folder.files) + sum(self.count_files(f"{location}/{name}") for name in folder.folders.values())
+        count = 0
+        pending = [location]
+        while pending:
+            directory = pending.pop()
+            try:
+                folder = self._folders.read(directory, settled=True)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            count += len(folder.files)
+            pending += [f"{directory}/{name}" for name in folder.folders.values()]
+        return count
 
     def files(self, stored: Stored) -> Iterator[Stored]:
         """All files at or below `stored`, at any depth."""
-        if not stored.is_folder:
-            yield stored
-            return
-        folder = self._read(stored.location)
-        for name in [*folder.files.values(), *folder.folders.values()]:
-            location = f"{stored.location}/{name}"
-            status = _status(location)
-            if status and not stat.S_ISLNK(status.st_mode):
-                yield from self.files(Stored((*stored.parts, name), location, status))
+        pending = [stored]
+        while pending:
+            current = pending.pop()
+            if not current.is_folder:
+                yield current
+                continue
+            folder = self._read(current.location)
+            for name in [*folder.files.values(), *folder.folders.values()]:
+                location = f"{current.location}/{name}"
+                status = _status(location)
+                if status:
+                    pending.append(Stored((*current.parts, name), location, status))
 
     def usage(self, stored: Stored) -> tuple[int, int]:
         """(bytes, number of files) at or below `stored`."""
@@ -198,7 +207,7 @@ class ContentTree:
         return self._folders.read(location, settled=True)
 
     def _nearest(self, path: ContentPath) -> Stored:
-        """The longest part of `path` that is there; a link counts as not there."""
+        """The longest part of `path` that is there."""
         location = self._root
         parts: tuple[str, ...] = ()
         found = Stored(parts, location, os.lstat(location))
@@ -210,7 +219,7 @@ class ContentTree:
             if status is None:
                 name = self._other_spelling(location, key)
                 status = _status(f"{location}/{name}") if name else None
-            if name is None or status is None or stat.S_ISLNK(status.st_mode):
+            if name is None or status is None:
                 break
             location, parts = f"{location}/{name}", (*parts, name)
             found = Stored(parts, location, status)
@@ -265,16 +274,17 @@ class ContentTree:
     def _usage(self, location: str) -> tuple[int, int]:
         size = count = 0
         is_name = self._rules.is_name
-        with os.scandir(location) as entries:
-            for entry in entries:
-                if not is_name(entry.name):
-                    continue
-                if entry.is_file(follow_symlinks=False):
-                    size += entry.stat(follow_symlinks=False).st_size
-                    count += 1
-                elif entry.is_dir(follow_symlinks=False):
-                    below = self._usage(entry.path)
-                    size, count = size + below[0], count + below[1]
+        pending = [location]
+        while pending:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if not is_name(entry.name):
+                        continue
+                    if entry.is_file(follow_symlinks=False):
+                        size += entry.stat(follow_symlinks=False).st_size
+                        count += 1
+                    elif entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
         return size, count
 
 
@@ -287,10 +297,12 @@ def clone_file(source: Stored, target: str, modified_ns: int) -> None:
 
 
 def _status(location: str) -> os.stat_result | None:
+    """The status of a file or a folder; links, pipes and the like are not there."""
     try:
-        return os.lstat(location)
+        status = os.lstat(location)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return status if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else None
 
 
 class _Stamps:

@@ -1,5 +1,7 @@
 """The database: engine, SQLite's settings, tables and their stamp. Synchronous, called from worker threads."""
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,6 +25,8 @@ class Database:
         self._engine = create_engine(url, pool_size=8, max_overflow=56)
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._file = self._engine.url.database if self._is_sqlite else None
+        self._identity: tuple[int, int] | None = None
         # SQLite has one writer at a time; threads that wait for each other here need not poll its file lock.
         self._writer = threading.Lock() if self._is_sqlite else nullcontext()
         if self._is_sqlite:
@@ -63,7 +67,19 @@ class Database:
     def change(self) -> Iterator[Connection]:
         """One transaction: all of it happens or none."""
         with self._writer, self._engine.begin() as connection:
+            self.check_file()
             yield connection
+
+    def check_file(self) -> None:
+        """Raise `FileNotFoundError` when SQLite's file was moved away or replaced: what goes into it would be lost."""
+        if self._file is None:
+            return
+        status = os.stat(self._file)
+        identity = (status.st_dev, status.st_ino)
+        if self._identity is None:
+            self._identity = identity
+        elif self._identity != identity:
+            raise FileNotFoundError(errno.ENOENT, "the database was replaced while the emulator runs", self._file)
 
     def close(self) -> None:
         """Close every connection."""

@@ -57,6 +57,11 @@ class SessionTable:
         with self._database.read() as connection:
             return set(connection.scalars(select(_COLUMNS.staging).where(_COLUMNS.store == self._store)))
 
+    def check(self) -> None:
+        """Raise whatever keeps the table from being read or changed."""
+        self._database.check_file()
+        self.usage(0)
+
     @contextmanager
     def change(self) -> Iterator["SessionRows"]:
         """One transaction on the table."""

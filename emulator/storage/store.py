@@ -42,7 +42,7 @@ class Store:
     def find_fault(self) -> str | None:
         """Why the store cannot be used right now, if so."""
         try:
-            self.sessions.usage(0)
+            self.sessions.check()
             self.disk_space()
         except (OSError, SQLAlchemyError) as error:
             return str(error).splitlines()[0]

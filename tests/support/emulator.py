@@ -57,19 +57,29 @@ class InProcessEmulator(Wire):
         self.stop()
 
 
+def _inherited_environment() -> dict[str, str]:
+    """This process's environment without the emulator's own settings, and free to keep compiled modules."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IMAGESTORE_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
 class EmulatorProcess(Wire):
     """``imagestore-emulator`` as a user starts it, on a free port."""
 
-    def __init__(self, data: Path | None, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path | None, *options: str, environment: dict[str, str] | None = None, **popen: Any
+    ) -> None:
         command = [sys.executable, "-m", "emulator", "serve", "--port", "0", *options]
         if data is not None:
             command += ["--data", str(data)]
-        self.process = subprocess.Popen(
+        self.process: subprocess.Popen[str] = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**_inherited_environment(), **(environment or {})},
+            **popen,
         )
         assert self.process.stdout is not None
         self.output: list[str] = []

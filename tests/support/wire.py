@@ -1,5 +1,6 @@
 """Speaks HTTP over a raw socket, so that a target goes out exactly as written and a body can be cut anywhere."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -72,10 +73,9 @@ class Wire:
         with self.connect() as connection:
             connection.sendall(head(method, target, fields))
             if body:
-                try:
+                # The server may answer and hang up before it has read everything.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     connection.sendall(body)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the server may answer and hang up before it has read everything
             return read_reply(connection, method)
 
     def get(self, target: str, **options: Any) -> Reply:
