@@ -25,7 +25,9 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; raises `OSError` when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
+    return listener
 
 
 def run(

@@ -88,7 +88,7 @@ def _cook(path: str) -> str:
     resolved: list[str] = []
     for segment in cooked.split("/"):
         if segment == "..":
-            if len(resolved) == 1:
+            if len(resolved) <= 1:
                 raise invalid_argument()  # above the root
             resolved.pop()
         elif segment != ".":

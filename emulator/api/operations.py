@@ -114,8 +114,7 @@ async def delete_upload_session(call: Call) -> Response:
     session_id = parse_session_id(call.session_id_text)
     if session_id is None:
         raise invalid_argument()
-    _ = call.timeout
-    await in_thread(call.services.uploads.delete, session_id)
+    await in_thread(call.services.uploads.delete, session_id, call.timeout)
     return empty_reply()
 
 

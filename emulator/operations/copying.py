@@ -58,7 +58,7 @@ class Copying:
             return
         staged = self._store.staging.new_name()
         try:
-            clone_file(source, staged, self._date_of_copy(source))
+            self._clone(source, staged)
             self._store.staging.sync_tree(staged)
             after = self._store.content.publish_copy(staged, destination)
         finally:
@@ -93,7 +93,14 @@ class Copying:
                 continue
             target = "/".join([staged, *parts])
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            clone_file(file, target, self._date_of_copy(file))
+            self._clone(file, target)
+
+    def _clone(self, source: Stored, target: str) -> None:
+        """Copy one file; one that is gone since it was listed is not found, as in the original (store 4.5)."""
+        try:
+            clone_file(source, target, self._date_of_copy(source))
+        except FileNotFoundError:
+            raise file_not_found() from None
 
     def _has_mark(self, folder: ContentPath) -> bool:
         mark = self._store.content.find(self._rules.of([*folder.parts, MARK_FILE]))

@@ -82,10 +82,8 @@ class Uploads:
             if stored and stored.identity == session.published:
                 return
             try:
-                self._store.staging.link_session(session.staging, staged)
+                self._link(session, staged)
                 published = self._store.content.publish(staged, path, self._clock.now_ns())
-            except FileNotFoundError:
-                raise _not_found() from None
             finally:
                 self._store.staging.discard(staged)
             with self._store.sessions.change() as rows:
@@ -94,15 +92,18 @@ class Uploads:
                     current.published = published.identity
                     rows.update(current)
 
-    def delete(self, session_id: str) -> None:
+    def delete(self, session_id: str, timeout: float) -> None:
         """Forget a session and its bytes; raises ``NotFound`` for an unknown one. A committed file stays."""
-        with self._store.sessions.change() as rows:
-            session = rows.find(session_id, self.alive_since_ns)
-            if session:
-                rows.delete(session_id)
+        session = self.find(session_id)
         if session is None:
             raise _not_found()
-        self._store.staging.discard_session(session.staging)
+        with self._store.staging.placing(session.staging, timeout):
+            with self._store.sessions.change() as rows:
+                current = rows.find(session_id, self.alive_since_ns)
+                if current is None or current.staging != session.staging:
+                    raise _not_found()
+                rows.delete(session_id)
+            self._store.staging.discard_session(session.staging)
 
     def expire(self) -> list[UploadSession]:
         """Free what expired sessions hold; they were invisible already."""
@@ -110,6 +111,12 @@ class Uploads:
         for session in expired:
             self._store.staging.discard_session(session.staging)
         return expired
+
+    def _link(self, session: UploadSession, staged: str) -> None:
+        try:
+            self._store.staging.link_session(session.staging, staged)
+        except FileNotFoundError:
+            raise _not_found() from None
 
     @property
     def alive_since_ns(self) -> int:
@@ -173,12 +180,7 @@ class Arrival:
         self._file: ChunkFile | None = None
         self._opening: OpeningFile | None = None
         try:
-            session = uploads.find(session_id)
-            if session is None:
-                self._opening = uploads.opening.enter(self._key)
-                self._file = self._receive(self._opening.location, self._opening.token)
-            else:
-                self._join(session)
+            self._begin()
         except BaseException:
             self.close()
             raise
@@ -208,26 +210,45 @@ class Arrival:
         """Let go of everything; what did not count leaves no trace."""
         if self._file:
             self._file.close()
+        self._leave_opening()
+
+    def _leave_opening(self) -> None:
         if self._opening:
             self._uploads.opening.leave(self._key, self._opening)
+            self._opening = None
 
     @property
     def _key(self) -> _OpeningKey:
         return self._session_id, self._path, self._chunk.total
 
+    def _begin(self) -> None:
+        """Find the file to write into. A session that comes or goes at this very moment takes its file with it."""
+        for _ in range(_ATTEMPTS):
+            session = self._uploads.find(self._session_id)
+            try:
+                if session is None:
+                    self._opening = self._uploads.opening.enter(self._key)
+                    self._file = self._receive(self._opening.location, self._opening.token)
+                else:
+                    session.check_chunk(self._path, self._chunk)
+                    self._file = self._receive(self._staging.session_file(session.staging), session.staging)
+                self._check_claim()
+            except FabricError as refusal:
+                self._refusal = refusal
+            except FileNotFoundError:
+                self._leave_opening()
+                continue
+            return
+        raise FabricError("E_ABORT")
+
     def _receive(self, location: str, token: str) -> ChunkFile:
         return self._staging.chunk(location, token, self._chunk, self._is_free)
 
-    def _join(self, session: UploadSession) -> None:
-        """Write into the session's file, if this chunk may; the range is looked at again once it is claimed."""
-        try:
+    def _check_claim(self) -> None:
+        """Look at the range again once it is claimed: whoever held the claim before may just have filled it."""
+        session = self._uploads.find(self._session_id)
+        if session:
             session.check_chunk(self._path, self._chunk)
-            self._file = self._receive(self._staging.session_file(session.staging), session.staging)
-            claimed = self._uploads.find(self._session_id)
-            if claimed:
-                claimed.check_chunk(self._path, self._chunk)
-        except FabricError as refusal:
-            self._refusal = refusal
 
     def _is_free(self) -> bool:
         session = self._uploads.find(self._session_id)
@@ -262,7 +283,10 @@ class Arrival:
             if session.staging != token:
                 return False
             session.check_chunk(self._path, self._chunk)
-            file.place(token, self._staging.session_file(token))
+            try:
+                file.place(token, self._staging.session_file(token))
+            except FileNotFoundError:
+                return False
         with self._uploads.store.sessions.change() as rows:
             current = rows.find(self._session_id, self._uploads.alive_since_ns)
             if (current is None) != (session is None) or (current and current.staging != token):

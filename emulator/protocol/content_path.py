@@ -46,7 +46,7 @@ class PathRules:
     def __init__(self, profile: Profile) -> None:
         self.separator = profile.separator
         self._other_separator = "/" if profile.separator == "\\" else "\\"
-        forbidden = "".join(sorted(profile.forbidden_characters | {profile.separator}))
+        forbidden = "".join(sorted(profile.forbidden_characters | {"/", "\0", profile.separator}))
         self._name = re.compile(rf"(?!\.\.?\Z)[^{re.escape(forbidden)}\ud800-\udfff]{{1,{_LONGEST_PART}}}")
         self.folds_case = not profile.is_case_sensitive
 
@@ -76,8 +76,10 @@ class PathRules:
         return self._name.fullmatch(part) is not None
 
     def fold(self, name: str) -> str:
-        """What a name is compared by: lower case on Windows, itself on Linux (store 1.3)."""
-        return name.lower() if self.folds_case else name
+        """What a name is compared by: lower case, letter by letter, on Windows; itself on Linux (store 1.3)."""
+        if not self.folds_case:
+            return name
+        return name.lower() if name.isascii() else "".join(map(str.lower, name))
 
     def text(self, parts: tuple[str, ...]) -> str:
         """A path as listings show it: from the root of the store, without a leading separator."""

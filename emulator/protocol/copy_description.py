@@ -9,7 +9,7 @@ from emulator.protocol.errors import invalid_argument
 
 _FLAGS: Final = {"Invalid": 0, "Echo": 1, "Overwrite": 2}
 _OVERWRITE: Final = _FLAGS["Overwrite"]
-_NUMERIC: Final = re.compile(r"\s*[+-]?(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})\s*")
+_NUMERIC: Final = re.compile(r"[ \t\r\n]*[+-]?(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})[ \t\r\n]*")
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ def parse_copy_description(body: bytes) -> CopyDescription:
             case "RemoteDestination":
                 description.destination = _text(value)
             case "SkipFiles":
-                if not isinstance(value, list):
+                if not isinstance(value, list) or isinstance(value, _Members):
                     raise invalid_argument()
                 description.skip_files += map(_text, value)
             case "CopyFlag":

@@ -9,6 +9,7 @@ the last, so numbers grow with every write, survive restarts and hand-made copie
 The date shown has milliseconds, so a copy keeps its source's date and still gets a number of its own.
 """
 
+import contextlib
 import os
 import stat
 import threading
@@ -21,12 +22,16 @@ from emulator.storage.disk import copy_bytes, exchange
 from emulator.storage.durability import Sync
 from emulator.storage.errors import NameTakenError
 from emulator.storage.folders import Folder, FolderReader
+from emulator.storage.locks import NamedLocks
 
 _MICROSECOND: Final = 1_000
 _MILLISECOND: Final = 1_000_000
 _MOMENT: Final = 1_000_000
 """Microseconds by which numbers may run ahead of the clock."""
 _PUBLISH_ATTEMPTS: Final = 50
+_NEW_FOLDERS: Final = "new folders"
+_GONE: Final = (FileNotFoundError, NotADirectoryError)
+_CHANGED: Final = (FileNotFoundError, NotADirectoryError, FileExistsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Stored:
     @property
     def identity(self) -> str:
         """What tells this file from every other one published at its path."""
-        return f"{self.status.st_ino}:{self.status.st_mtime_ns}"
+        return f"{self.status.st_ino}:{self.status.st_mtime_ns}:{self.status.st_ctime_ns}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,10 @@ class FolderEntry:
 class ContentTree:
     """The content of one store."""
 
-    def __init__(self, root: str, rules: PathRules, sync: Sync) -> None:
+    def __init__(self, root: str, rules: PathRules, locks: NamedLocks, sync: Sync) -> None:
         self._root = root
         self._sync = sync
+        self._locks = locks
         self._rules = rules
         self._folders = FolderReader(rules)
         self._stamps = _Stamps()
@@ -109,7 +115,11 @@ class ContentTree:
         if since > prefix and not since.startswith(prefix):
             return
         since = since.removeprefix(prefix) if since > prefix else ""
-        for key, name, is_folder in self._read(folder.location).ordered(separator, since):
+        try:
+            reading = self._read(folder.location)
+        except _GONE:
+            return
+        for key, name, is_folder in reading.ordered(separator, since):
             location = f"{folder.location}/{name}"
             parts = (*folder.parts, name)
             if is_folder:
@@ -129,7 +139,7 @@ class ContentTree:
             directory = pending.pop()
             try:
                 folder = self._folders.read(directory, settled=True)
-            except (FileNotFoundError, NotADirectoryError):
+            except _GONE:
                 continue
             count += len(folder.files)
             pending += [f"{directory}/{name}" for name in folder.folders.values()]
@@ -143,7 +153,10 @@ class ContentTree:
             if not current.is_folder:
                 yield current
                 continue
-            folder = self._read(current.location)
+            try:
+                folder = self._read(current.location)
+            except _GONE:
+                continue
             for name in [*folder.files.values(), *folder.folders.values()]:
                 location = f"{current.location}/{name}"
                 status = _status(location)
@@ -161,7 +174,7 @@ class ContentTree:
         parent = "/".join([self._root, *path.parts[:-1]])
         try:
             return self._folders.known(parent) is not None
-        except (FileNotFoundError, NotADirectoryError):
+        except _GONE:
             return True
 
     def publish(self, staged: str, path: ContentPath, now_ns: int) -> Stored:
@@ -179,14 +192,15 @@ class ContentTree:
         """Move the whole folder `staged` to `path` in one step; what was there is at `staged` afterwards."""
         for _ in range(_PUBLISH_ATTEMPTS):
             found = self._nearest(path)
-            location = self._place_for(path, found)
             try:
+                location = self._place_for(path, found)
                 if found.location == location:
                     exchange(staged, location)
                 else:
                     os.rename(staged, location)
-            except FileNotFoundError:
-                continue  # a parent folder was pruned in between
+            except _CHANGED:
+                self._require(staged)
+                continue  # a folder above came or went in between
             self._sync.directories(os.path.dirname(location), self._root)
             return
         raise FileNotFoundError(staged)
@@ -206,7 +220,7 @@ class ContentTree:
     def _read(self, location: str) -> Folder:
         return self._folders.read(location, settled=True)
 
-    def _nearest(self, path: ContentPath) -> Stored:
+    def _nearest(self, path: ContentPath, *, settled: bool = False) -> Stored:
         """The longest part of `path` that is there."""
         location = self._root
         parts: tuple[str, ...] = ()
@@ -217,7 +231,7 @@ class ContentTree:
             name: str | None = part
             status = _status(f"{location}/{part}")
             if status is None:
-                name = self._other_spelling(location, key)
+                name = self._other_spelling(location, key, settled=settled)
                 status = _status(f"{location}/{name}") if name else None
             if name is None or status is None:
                 break
@@ -225,12 +239,12 @@ class ContentTree:
             found = Stored(parts, location, status)
         return found
 
-    def _other_spelling(self, location: str, key: str) -> str | None:
+    def _other_spelling(self, location: str, key: str, *, settled: bool) -> str | None:
         if not self._rules.folds_case:
             return None
         try:
-            return self._folders.read(location).spelling(key)
-        except (FileNotFoundError, NotADirectoryError):
+            return self._folders.read(location, settled=settled).spelling(key)
+        except _GONE:
             return None
 
     def _place_for(self, path: ContentPath, found: Stored) -> str:
@@ -242,10 +256,18 @@ class ContentTree:
             raise NameTakenError(found.parts, "file")
         if len(missing) > 1 and os.path.lexists(f"{found.location}/{missing[0]}"):
             raise NameTakenError((*found.parts, missing[0]), "link")
-        parent = "/".join([found.location, *missing[:-1]])
-        if len(missing) > 1:
+        if len(missing) == 1:
+            return f"{found.location}/{missing[0]}"
+        with self._locks.hold(exclusive=[_NEW_FOLDERS]):  # or two spellings of one folder could be made at once
+            found = self._nearest(ContentPath(path.parts[:-1], path.key[:-1]), settled=True)
+            parent = "/".join([found.location, *path.parts[len(found.parts) : -1]])
             os.makedirs(parent, exist_ok=True)
-        return f"{parent}/{missing[-1]}"
+        return f"{parent}/{path.name}"
+
+    @staticmethod
+    def _require(staged: str) -> None:
+        """Raise `FileNotFoundError` if it is the staged file itself that is gone."""
+        os.lstat(staged)
 
     def _move_in(self, staged: str, path: ContentPath, stamp: Callable[[int | None], int]) -> Stored:
         for _ in range(_PUBLISH_ATTEMPTS):
@@ -253,17 +275,16 @@ class ContentTree:
             before = found if len(found.parts) == len(path.parts) else None
             if before and before.is_folder:
                 raise NameTakenError(before.parts, "folder")
-            location = self._place_for(path, found)
-            parent, _, name = location.rpartition("/")
             modified_ns = stamp(before.modified_ns if before else None)
             os.utime(staged, ns=(modified_ns, modified_ns))
-            reading = None if before or not self._rules.folds_case else self._folders.known(parent)
             try:
+                location = self._place_for(path, found)
+                parent, _, name = location.rpartition("/")
+                reading = None if before or not self._rules.folds_case else self._folders.known(parent)
                 os.rename(staged, location)
-            except FileNotFoundError:
-                if not os.path.lexists(staged):
-                    raise
-                continue  # a parent folder was pruned in between
+            except _CHANGED:
+                self._require(staged)
+                continue  # a folder above came or went in between
             if reading:
                 self._folders.file_added(parent, reading, name)
             self._sync.directories(parent, self._root)
@@ -276,22 +297,26 @@ class ContentTree:
         is_name = self._rules.is_name
         pending = [location]
         while pending:
-            with os.scandir(pending.pop()) as entries:
+            with contextlib.suppress(*_GONE), os.scandir(pending.pop()) as entries:
                 for entry in entries:
                     if not is_name(entry.name):
                         continue
-                    if entry.is_file(follow_symlinks=False):
-                        size += entry.stat(follow_symlinks=False).st_size
-                        count += 1
-                    elif entry.is_dir(follow_symlinks=False):
+                    if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        with contextlib.suppress(FileNotFoundError):
+                            size += entry.stat(follow_symlinks=False).st_size
+                            count += 1
         return size, count
 
 
 def clone_file(source: Stored, target: str, modified_ns: int) -> None:
-    """Copy a file to the new file `target`, as cheaply as the file system can, with a version number of its own."""
+    """Copy a file to the new file `target`, as cheaply as the file system can, with a version number of its own.
+
+    What is copied is the file that is there when it is opened, whole. Raises `FileNotFoundError` if none is.
+    """
     with open(source.location, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
-        copy_bytes(reader.fileno(), writer.fileno(), source.size)
+        copy_bytes(reader.fileno(), writer.fileno(), os.fstat(reader.fileno()).st_size)
     stamp = _copy_stamp(modified_ns, source.modified_ns)
     os.utime(target, ns=(stamp, stamp))
 
@@ -300,7 +325,7 @@ def _status(location: str) -> os.stat_result | None:
     """The status of a file or a folder; links, pipes and the like are not there."""
     try:
         status = os.lstat(location)
-    except (FileNotFoundError, NotADirectoryError):
+    except _GONE:
         return None
     return status if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else None
 

@@ -56,7 +56,7 @@ class Folder:
 
     def added(self, key: str, name: str) -> None:
         """A file of that name was just put in."""
-        if key not in self.files:
+        if self.files.get(key) != name:
             self.files[key] = name
             self._ordered = None
 

@@ -113,10 +113,15 @@ class Staging:
 
     def open_session(self) -> "OpeningFile":
         """A file for a session that has no row yet."""
-        return OpeningFile(self.new_name())
+        location = self.new_name()
+        os.close(os.open(location, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        return OpeningFile(location)
 
     def chunk(self, location: str, token: str, chunk: ContentRange, is_free: Callable[[], bool]) -> "ChunkFile":
-        """Start to receive a chunk of the session whose bytes are in `location`."""
+        """Start to receive a chunk of the session whose bytes are in `location`.
+
+        Raises `FileNotFoundError` when that file was moved or deleted a moment ago.
+        """
         return ChunkFile(self, location, token, chunk, is_free)
 
     def link_session(self, token: str, target: str) -> None:
@@ -208,7 +213,7 @@ class ChunkFile:
         self._capacity = chunk.length if 0 < chunk.total <= LARGEST_FILE else 0
         self._own_location = ""
         self._is_stopped = False
-        self._descriptor = os.open(location, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._descriptor = os.open(location, os.O_RDWR | os.O_CLOEXEC)
         self._contests = staging.contests(token)
         if self._capacity and not range_locks.try_lock(self._descriptor, self._start, self._capacity, exclusive=True):
             os.close(self._descriptor)
@@ -235,9 +240,9 @@ class ChunkFile:
 
     def place(self, token: str, location: str) -> None:
         """Copy the bytes into `location`, the file of session `token`; the caller is `placing` there."""
-        self._staging.note_contest(token)
         length = min(self.body_length, self._capacity)
         with open(location, "r+b", buffering=0) as session:
+            self._staging.note_contest(token)
             here = self._start if self.is_claimant else 0
             copy_bytes(self._descriptor, session.fileno(), length, here, self._start)
             self._staging.sync_file(session.fileno())

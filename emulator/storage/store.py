@@ -24,7 +24,7 @@ class Store:
         self._layout = layout
         self.rules = rules
         self.locks = NamedLocks(layout.locks)
-        self.content = ContentTree(str(layout.content), rules, sync)
+        self.content = ContentTree(str(layout.content), rules, self.locks, sync)
         self.sessions = SessionTable(database, name)
         self.staging = Staging(layout, self.locks, sync)
         self.staging.sweep_sessions(self.sessions.tokens)

@@ -1,0 +1,1 @@
+"""The emulator and its peers, each behind the same few methods."""
