@@ -1,6 +1,7 @@
 """Upload sessions: take in chunks, tell what is missing, commit, delete (reference: store 6, gateway 4 and 5)."""
 
 import threading
+import time
 from datetime import timedelta
 
 from emulator.clock import Clock
@@ -15,7 +16,8 @@ from emulator.storage.staging import ChunkFile, OpeningFile
 from emulator.storage.store import Store
 
 _OpeningKey = tuple[str, str, int]
-_ATTEMPTS = 10
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.002
 
 
 def _not_found() -> FabricError:
@@ -208,9 +210,13 @@ class Arrival:
 
     def close(self) -> None:
         """Let go of everything; what did not count leaves no trace."""
+        self._close_file()
+        self._leave_opening()
+
+    def _close_file(self) -> None:
         if self._file:
             self._file.close()
-        self._leave_opening()
+            self._file = None
 
     def _leave_opening(self) -> None:
         if self._opening:
@@ -235,8 +241,10 @@ class Arrival:
                 self._check_claim()
             except FabricError as refusal:
                 self._refusal = refusal
+                self._close_file()  # what is refused must not be written either
             except FileNotFoundError:
                 self._leave_opening()
+                time.sleep(_PAUSE_SECONDS)
                 continue
             return
         raise FabricError("E_ABORT")

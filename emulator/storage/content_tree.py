@@ -254,13 +254,14 @@ class ContentTree:
             return found.location
         if not found.is_folder:
             raise NameTakenError(found.parts, "file")
-        if len(missing) > 1 and os.path.lexists(f"{found.location}/{missing[0]}"):
-            raise NameTakenError((*found.parts, missing[0]), "link")
         if len(missing) == 1:
             return f"{found.location}/{missing[0]}"
         with self._locks.hold(exclusive=[_NEW_FOLDERS]):  # or two spellings of one folder could be made at once
             found = self._nearest(ContentPath(path.parts[:-1], path.key[:-1]), settled=True)
-            parent = "/".join([found.location, *path.parts[len(found.parts) : -1]])
+            new = path.parts[len(found.parts) : -1]
+            if new and os.path.islink(f"{found.location}/{new[0]}"):
+                raise NameTakenError((*found.parts, new[0]), "link")
+            parent = "/".join([found.location, *new])
             os.makedirs(parent, exist_ok=True)
         return f"{parent}/{path.name}"
 

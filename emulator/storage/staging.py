@@ -107,8 +107,12 @@ class Staging:
     def adopting(self, opening: "OpeningFile") -> Iterator[None]:
         """Inside, a session row is made for a file of `open_session`, which then is the session's; be `recording`."""
         yield
-        os.rename(opening.location, self.session_file(opening.token))
-        opening.is_adopted = True
+        opening.is_adopted = True  # first: whoever comes from now on shall look for the session instead
+        try:
+            os.rename(opening.location, self.session_file(opening.token))
+        except OSError:
+            opening.is_adopted = False
+            raise
         self._sync.directory(str(self._layout.sessions))
 
     def open_session(self) -> "OpeningFile":
