@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 
 from emulator.storage.durability import Durability
 from emulator.storage.errors import NewerDataError
-from emulator.storage.tables import Base, SchemaStamp
+from emulator.storage.tables import METADATA, SCHEMA_STAMP
 
 SCHEMA: Final = 1
 _BUSY_TIMEOUT_MS: Final = 10_000
@@ -45,16 +45,16 @@ class Database:
         upgrade = None
         with self.change() as connection:
             found = None
-            if inspect(connection).has_table(SchemaStamp.__tablename__):
-                found = connection.scalar(select(SchemaStamp.version))
+            if inspect(connection).has_table(SCHEMA_STAMP.name):
+                found = connection.scalar(select(SCHEMA_STAMP.c.version))
             if found is not None and found > SCHEMA:
                 raise NewerDataError("the database", found, SCHEMA)
             if found is not None and found < SCHEMA:
-                Base.metadata.drop_all(connection)
+                METADATA.drop_all(connection)
                 upgrade = f"tables of version {found} were made anew as version {SCHEMA}; open upload sessions are gone"
-            Base.metadata.create_all(connection)
+            METADATA.create_all(connection)
             if found != SCHEMA:
-                connection.execute(insert(SchemaStamp).values(version=SCHEMA))
+                connection.execute(insert(SCHEMA_STAMP).values(version=SCHEMA))
         return upgrade
 
     @contextmanager

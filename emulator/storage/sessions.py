@@ -10,9 +10,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from emulator.protocol.received_ranges import ReceivedRanges
 from emulator.protocol.upload_session import UploadSession
 from emulator.storage.database import Database
-from emulator.storage.tables import UploadSessionRow
+from emulator.storage.tables import UPLOAD_SESSION as _TABLE
 
-_TABLE: Any = UploadSessionRow.__table__
 _COLUMNS = _TABLE.c
 
 

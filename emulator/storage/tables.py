@@ -1,34 +1,29 @@
 """The tables, in portable SQLAlchemy: the same on SQLite and PostgreSQL."""
 
-from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, Text
 
+METADATA = MetaData()
 
-class Base(DeclarativeBase):
-    """All tables of the emulator."""
+SCHEMA_STAMP = Table(
+    "schema_stamp",
+    METADATA,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)
+"""One row: which version of the tables this database has."""
 
-
-class SchemaStamp(Base):
-    """One row: which version of the tables this database has."""
-
-    __tablename__ = "schema_stamp"
-
-    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-
-
-class UploadSessionRow(Base):
-    """An upload session. Sizes are text because the service's 64 unsigned bits fit no portable integer."""
-
-    __tablename__ = "upload_session"
-
-    store: Mapped[str] = mapped_column(String(64), primary_key=True)
-    session_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    path: Mapped[str] = mapped_column(Text)
-    size: Mapped[str] = mapped_column(String(20))
-    modified_ns: Mapped[int] = mapped_column(BigInteger, index=True)
-    received: Mapped[bytes] = mapped_column(LargeBinary)
-    chunk_count: Mapped[int] = mapped_column(BigInteger)
-    byte_count: Mapped[int] = mapped_column(BigInteger)
-    is_misfit: Mapped[bool] = mapped_column(Boolean)
-    staging: Mapped[str] = mapped_column(String(32))
-    published: Mapped[str] = mapped_column(String(64))
+UPLOAD_SESSION = Table(
+    "upload_session",
+    METADATA,
+    Column("store", String(64), primary_key=True),
+    Column("session_id", String(36), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("size", String(20), nullable=False),
+    Column("modified_ns", BigInteger, nullable=False, index=True),
+    Column("received", LargeBinary, nullable=False),
+    Column("chunk_count", BigInteger, nullable=False),
+    Column("byte_count", BigInteger, nullable=False),
+    Column("is_misfit", Boolean, nullable=False),
+    Column("staging", String(32), nullable=False),
+    Column("published", String(80), nullable=False),
+)
+"""Upload sessions. A size is text because the service's 64 unsigned bits fit no portable integer."""

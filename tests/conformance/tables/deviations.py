@@ -6,9 +6,11 @@ from typing import Final
 
 from tests.conformance.case import (
     DECISION,
+    DENIED,
     E400,
     EMPTY_STORE,
     HALF_AN_HOUR,
+    MINUTE,
     NEW,
     NO_METHOD,
     NONE,
@@ -76,6 +78,18 @@ def growing_numbers(replies: Sequence[Reply]) -> None:
     """Each listing shows a larger number than the one before."""
     numbers = [number(reply) for reply in replies if reply.body]
     assert numbers == sorted(set(numbers))
+
+
+def copy_beside_its_source(replies: Sequence[Reply]) -> None:
+    """The copy's number is another than its source's, within a millisecond of it, and below the one it replaced."""
+    source, replaced, copied = (number(reply) for reply in replies if reply.body)
+    assert 0 < abs(copied - source) < 1000 < replaced - copied
+
+
+def only_one_files_numbers_grow(replies: Sequence[Reply]) -> None:
+    """The file written after the clock was set back has the smallest number, the file written twice the largest."""
+    before, other, after = (number(reply) for reply in replies if reply.body)
+    assert other < before < after
 
 
 NESTED: Final = given("App/_.dir", "App/a", "App/Inner/_.dir", "App/Inner/b")
@@ -249,22 +263,64 @@ DEVIATIONS: Final = (
     Deviation(
         "store 2.2",
         "One counter numbers all writes since the primary started: 1, 2, 3.",
-        "The number grows with every write of a file and is larger for a copy than for its source; it starts anywhere.",
-        "A number has to grow over restarts, too, where the original has its epochs for that.",
+        "The number is the modification time in microseconds. It grows with every upload and commit of any file; a "
+        "copy's is next to that of its source, since it keeps the date, and a clock set back is followed.",
+        "A number has to grow over restarts, too, where the original has its epochs for that, and needs no table.",
         (
             Case(
                 "store 2.2",
                 DECISION,
-                "Three writes at the same instant have three numbers.",
+                "Uploads and commits at the same instant, of any file, have ever larger numbers.",
                 (
                     (upload("a"), OK0),
-                    (listed(), files("a")),
+                    (listed("a"), files("a")),
                     (upload("a"), OK0),
-                    (listed(), files("a")),
+                    (listed("a"), files("a")),
+                    (upload("b"), OK0),
+                    (listed("b"), files("b")),
+                    (delete(f"/ImageStore/a?{V}"), OK0),
                     (upload("a"), OK0),
-                    (listed(), files("a")),
+                    (listed("a"), files("a")),
+                    (chunk("c", G, "0-2/3"), OK0),
+                    (commit(G), OK0),
+                    (listed("c"), files("c")),
+                    (delete(f"/ImageStore/c?{V}"), OK0),
+                    (commit(G), OK0),
+                    (listed("c"), files("c")),
                 ),
                 check=growing_numbers,
+            ),
+            Case(
+                "store 2.2",
+                DECISION,
+                "A copy has a number of its own beside that of its source, even over a newer file.",
+                (
+                    (listed("a"), files("a")),
+                    Advance(MINUTE),
+                    (upload("b"), OK0),
+                    (listed("b"), files("b")),
+                    (copy('{"RemoteSource":"a","RemoteDestination":"b"}'), OK0),
+                    (listed("b"), files("b")),
+                ),
+                given=given("a"),
+                check=copy_beside_its_source,
+                variant="copy",
+            ),
+            Case(
+                "store 2.2",
+                DECISION,
+                "After a clock was set back numbers are smaller, but never those of one file.",
+                (
+                    (listed("a"), files("a")),
+                    Advance(-MINUTE),
+                    (upload("b"), OK0),
+                    (listed("b"), files("b")),
+                    (upload("a"), OK0),
+                    (listed("a"), files("a")),
+                ),
+                given=given("a"),
+                check=only_one_files_numbers_grow,
+                variant="clock set back",
             ),
         ),
     ),
@@ -299,6 +355,116 @@ DEVIATIONS: Final = (
                 "One folder is one entry.",
                 ((listed(), files(folders={"App": 2})),),
                 given=given("App/a", "app/b"),
+            ),
+        ),
+    ),
+    Deviation(
+        "store 3.5",
+        "The token of a folder is its path, so a file whose name goes on where the folder's ends can be shown twice.",
+        "The token of a folder ends with a separator, and no entry is shown twice.",
+        "The page calls it a quirk not to mirror.",
+        (
+            Case(
+                "store 3.5",
+                DECISION,
+                "The page after a folder's token starts with the folder.",
+                (
+                    (listed(), files("sub-x", token="sub%5C")),
+                    (get(f"/ImageStore?{V}&ContinuationToken=sub%5C"), files(folders={"sub": 1})),
+                ),
+                given=given("sub-x", "sub/x"),
+                settings={"page_size": 80},
+            ),
+        ),
+    ),
+    Deviation(
+        "gateway 4.1",
+        "The escaper of Windows leaves & and = alone, so a token with one of them does not survive the query.",
+        "Everything but unreserved characters is escaped.",
+        "How far the escaper goes is inferred, and a listing nobody can read to its end helps nobody.",
+        (
+            Case(
+                "gateway 4.1",
+                DECISION,
+                "A token works whatever the name it stands for.",
+                (
+                    (listed(), files("a&b=1", token="a%26c%3D2")),
+                    (get(f"/ImageStore?{V}&ContinuationToken=a%26c%3D2"), files("a&c=2")),
+                ),
+                given=given("a&b=1", "a&c=2"),
+                settings={"page_size": 100},
+                variant="escaped",
+            ),
+        ),
+    ),
+    Deviation(
+        "store 1.5",
+        "Since 6.5 CU2 a name with a forbidden character is refused by upload, commit and delete; not by a chunk.",
+        "A chunk for such a name is refused, too, with 400 E_INVALIDARG.",
+        "Nothing could become of the session, and the sooner a client knows the better.",
+        (
+            Case(
+                "store 1.5",
+                DECISION,
+                "A chunk for a name that can't be starts no session.",
+                ((chunk("a%7Cb", G, "0-2/3"), E400), (session(G), NONE)),
+                variant="chunk",
+            ),
+        ),
+    ),
+    Deviation(
+        "store 1.2",
+        "Doubled separators inside a path are kept by the store; only the gateway drops them from URLs.",
+        "They are dropped from the destination of a copy as well.",
+        "A file tree has no folder without a name.",
+        (
+            Case(
+                "store 1.2",
+                DECISION,
+                "Doubled separators in a destination are one.",
+                (
+                    (copy(r'{"RemoteSource":"a","RemoteDestination":"b\\\\c"}'), OK0),
+                    (listed("b"), files(r"b\c")),
+                ),
+                given=given("a"),
+            ),
+        ),
+    ),
+    Deviation(
+        "store 4.2",
+        "A folder whose mark file is not on the first page of its listing is not found by a copy.",
+        "It is copied, whatever its size.",
+        "A plain bug by the page's own advice.",
+        (
+            Case(
+                "store 4.2",
+                DECISION,
+                "A folder of several pages is copied.",
+                (
+                    (copy('{"RemoteSource":"App","RemoteDestination":"B"}'), OK0),
+                    (listed("App"), files(r"App\0", token="App%5C1")),
+                    (listed(), files(folders={"App": 4, "B": 4})),
+                ),
+                given=given("App/0", "App/1", "App/2", "App/_.dir"),
+                settings={"page_size": 100},
+                variant="several pages",
+            ),
+        ),
+    ),
+    Deviation(
+        "gateway 8",
+        "On Windows the name of the ClusterId header is looked for in exactly that case.",
+        "It is found in any case.",
+        "HTTP says so, and an ASGI application gets the names in lower case.",
+        (
+            Case(
+                "gateway 8",
+                DECISION,
+                "The case of a header's name does not matter.",
+                all_of(DENIED, get(f"/ImageStore?{V}", clusterid="x"), get(f"/ImageStore?{V}", CLUSTERID="x")),
+                given=given("a"),
+                settings={"cluster_id": "y"},
+                variant="header name",
             ),
         ),
     ),
