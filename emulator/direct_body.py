@@ -28,6 +28,7 @@ EXTENSION: Final = "imagestore.direct_body"
 """Key of a `DirectBody` among the extensions of an ASGI scope."""
 
 _BUFFER_SIZE: Final = 1024 * 1024
+_LONGEST_HEAD: Final = 128 * 1024
 _PATIENCE_SECONDS: Final = 0.004
 _TURN_SECONDS: Final = 0.1
 _IS_POSIX: Final = os.name == "posix"
@@ -42,6 +43,9 @@ class DirectProtocol(HttpToolsProtocol):
     parser would take that body for the other protocol's, so the request is parsed again without the offer.
     """
 
+    _head_size = 0
+    _is_in_head = False
+
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
         self._unset_keepalive_if_required()
@@ -51,6 +55,22 @@ class DirectProtocol(HttpToolsProtocol):
             self._decline_upgrade(data[offer.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+        else:
+            self._limit_head(len(data))
+
+    def on_message_begin(self) -> None:
+        """Take note that a request has begun."""
+        super().on_message_begin()
+        self._head_size = 0
+        self._is_in_head = True
+
+    def _limit_head(self, size: int) -> None:
+        """Hang up on a request whose line and headers never end: they are kept in memory until they do."""
+        if not self._is_in_head:
+            return
+        self._head_size += size
+        if self._head_size > _LONGEST_HEAD:
+            self.send_400_response("Request header too long.")
 
     def _decline_upgrade(self, rest: bytes) -> None:
         if not any(name == b"upgrade" for name, _ in self.headers):  # CONNECT, which offers nothing to decline
@@ -68,6 +88,7 @@ class DirectProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Put the offer into the scope before the request is handled."""
+        self._is_in_head = False
         if self.parser.should_upgrade():
             return
         if _IS_POSIX and self.scheme == "http":
@@ -108,13 +129,14 @@ class DirectBody:
         sink = _Sink(write)
         early += protocol.stop_reading()
         left = length - len(early)
-        await in_thread(sink.take, early)
         if left:
-            await self._take_rest(left, sink)
+            await self._take_rest(early, left, sink)
+        else:
+            await in_thread(sink.take, early)
         if sink.failure:
             raise sink.failure
 
-    async def _take_rest(self, left: int, sink: "_Sink") -> None:
+    async def _take_rest(self, early: bytes, left: int, sink: "_Sink") -> None:
         protocol = self._protocol
         if protocol.transport.is_closing():
             raise ClientGoneError
@@ -122,10 +144,11 @@ class DirectBody:
         with socket.socket(fileno=os.dup(descriptor)) as lent:
             lent.settimeout(_PATIENCE_SECONDS)
             try:
+                left, is_idle = await in_thread(_receive_after, early, lent, left, sink)
                 while left:
-                    left, is_idle = await in_thread(_receive, lent, left, sink)
                     if is_idle:
                         await _readable(lent)
+                    left, is_idle = await in_thread(_receive, lent, left, sink)
             except (OSError, EOFError):
                 protocol.transport.abort()
                 raise ClientGoneError from None
@@ -147,6 +170,11 @@ class _Sink:
             self._write(piece)
         except Exception as failure:  # noqa: BLE001  # whatever it is, it is raised when the body has been read
             self.failure = failure
+
+
+def _receive_after(early: bytes, lent: socket.socket, left: int, sink: _Sink) -> tuple[int, bool]:
+    sink.take(early)
+    return _receive(lent, left, sink)
 
 
 def _receive(lent: socket.socket, left: int, sink: _Sink) -> tuple[int, bool]:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -25,6 +26,7 @@ from emulator.settings import ENVIRONMENT_PREFIX, Settings
 
 _LISTENER: Final = "_IMAGESTORE_LISTENER"
 _POLL_SECONDS: Final = 0.1
+_PARENT_POLL_SECONDS: Final = 0.5
 _RESTART_SECONDS: Final = 1.0
 _KILL_AFTER_SECONDS: Final = 5.0
 
@@ -99,10 +101,18 @@ def _text(value: object) -> str:
 
 def work(environment: Mapping[str, str]) -> None:
     """Be one worker."""
+    threading.Thread(target=_stop_without_parent, args=[os.getppid()], daemon=True).start()
     settings = Settings()
     set_up_logging(settings)
     with socket.socket(fileno=int(environment[_LISTENER])) as listener:
         run(create_app(settings), settings, listener)
+
+
+def _stop_without_parent(parent: int) -> None:
+    """End when the process that started this one is gone: nobody would stop it otherwise."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ async def commit_upload_session(call: Call) -> Response:
     session_id = parse_session_id(call.session_id_text)
     if session_id is None:
         raise invalid_argument()
-    await in_thread(call.services.uploads.commit, session_id, call.timeout)
+    await call.services.uploads.commit(session_id, call.timeout)
     return empty_reply()
 
 
@@ -114,7 +114,7 @@ async def delete_upload_session(call: Call) -> Response:
     session_id = parse_session_id(call.session_id_text)
     if session_id is None:
         raise invalid_argument()
-    await in_thread(call.services.uploads.delete, session_id, call.timeout)
+    await call.services.uploads.delete(session_id, call.timeout)
     return empty_reply()
 
 

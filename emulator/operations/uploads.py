@@ -1,5 +1,6 @@
 """Upload sessions: take in chunks, tell what is missing, commit, delete (reference: store 6, gateway 4 and 5)."""
 
+import asyncio
 import threading
 import time
 from datetime import timedelta
@@ -17,6 +18,7 @@ from emulator.storage.store import Store
 
 _OpeningKey = tuple[str, str, int]
 _ATTEMPTS = 20
+_CHANGES_AT_ONCE = 8
 _PAUSE_SECONDS = 0.002
 
 
@@ -32,6 +34,8 @@ class Uploads:
         self._clock = clock
         self._timeout_ns = session_timeout // timedelta(microseconds=1) * 1000
         self._opening = OpeningFiles(store)
+        # However long a locked database keeps these waiting, most threads are left to others.
+        self._changes = asyncio.Semaphore(_CHANGES_AT_ONCE)
 
     async def upload_chunk(self, path: str, session_id: str, chunk: ContentRange, body: Body, timeout: float) -> None:
         """Take in one chunk; the first one of an unused id makes the session.
@@ -48,9 +52,11 @@ class Uploads:
             if small is None:
                 with self._store.staging.receiving():
                     await body.pour(arrival.write)
-            await in_thread(arrival.finish, small or b"", timeout)
-        finally:
+        except BaseException:
             await in_thread(arrival.close)
+            raise
+        async with self._changes:
+            await in_thread(arrival.finish, small or b"", timeout)
 
     def find(self, session_id: str) -> UploadSession | None:
         """The session of that id, while it lives."""
@@ -65,11 +71,20 @@ class Uploads:
         usage = self._store.sessions.usage(self.alive_since_ns)
         return Usage(usage.byte_count, usage.chunk_count)
 
-    def commit(self, session_id: str, timeout: float) -> None:
+    async def commit(self, session_id: str, timeout: float) -> None:
         """Publish the file of a complete session. Its session stays, and committing it again is fine.
 
         Raises ``E_INVALIDARG`` for an unknown or incomplete session, ``NotFound`` when its bytes are lost.
         """
+        async with self._changes:
+            await in_thread(self._commit, session_id, timeout)
+
+    async def delete(self, session_id: str, timeout: float) -> None:
+        """Forget a session and its bytes; raises ``NotFound`` for an unknown one. A committed file stays."""
+        async with self._changes:
+            await in_thread(self._delete, session_id, timeout)
+
+    def _commit(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
         if session is None:
             raise invalid_argument()
@@ -94,8 +109,7 @@ class Uploads:
                     current.published = published.identity
                     rows.update(current)
 
-    def delete(self, session_id: str, timeout: float) -> None:
-        """Forget a session and its bytes; raises ``NotFound`` for an unknown one. A committed file stays."""
+    def _delete(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
         if session is None:
             raise _not_found()
@@ -193,7 +207,13 @@ class Arrival:
             self._file.write(piece)
 
     def finish(self, last_piece: bytes, timeout: float) -> None:
-        """The body is complete: make the chunk count, or raise why it does not."""
+        """The body is complete: make the chunk count, or raise why it does not; then let go of everything."""
+        try:
+            self._finish(last_piece, timeout)
+        finally:
+            self.close()
+
+    def _finish(self, last_piece: bytes, timeout: float) -> None:
         if self._refusal or not self._file:
             raise self._refusal or _not_found()
         self._file.write(last_piece)
@@ -229,7 +249,7 @@ class Arrival:
 
     def _begin(self) -> None:
         """Find the file to write into. A session that comes or goes at this very moment takes its file with it."""
-        for _ in range(_ATTEMPTS):
+        for attempts_left in reversed(range(_ATTEMPTS)):
             session = self._uploads.find(self._session_id)
             try:
                 if session is None:
@@ -244,10 +264,11 @@ class Arrival:
                 self._close_file()  # what is refused must not be written either
             except FileNotFoundError:
                 self._leave_opening()
+                if not attempts_left:
+                    raise
                 time.sleep(_PAUSE_SECONDS)
                 continue
             return
-        raise FabricError("E_ABORT")
 
     def _receive(self, location: str, token: str) -> ChunkFile:
         return self._staging.chunk(location, token, self._chunk, self._is_free)

@@ -4,18 +4,21 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from emulator.storage.durability import Durability
-from emulator.storage.errors import NewerDataError
+from emulator.storage.errors import LockTimeoutError, NewerDataError
 from emulator.storage.tables import METADATA, SCHEMA_STAMP
 
 SCHEMA: Final = 1
 _BUSY_TIMEOUT_MS: Final = 10_000
+_READ_ONLY: Final = "is_read_only"
 
 
 class Database:
@@ -27,8 +30,7 @@ class Database:
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self._file = self._engine.url.database if self._is_sqlite else None
         self._identity: tuple[int, int] | None = None
-        # SQLite has one writer at a time; threads that wait for each other here need not poll its file lock.
-        self._writer = threading.Lock() if self._is_sqlite else nullcontext()
+        self._writer = threading.Lock()
         if self._is_sqlite:
             _set_up_sqlite(self._engine, "FULL" if durability is Durability.POWER else "NORMAL")
 
@@ -66,9 +68,22 @@ class Database:
     @contextmanager
     def change(self) -> Iterator[Connection]:
         """One transaction: all of it happens or none."""
-        with self._writer, self._engine.begin() as connection:
+        with self._writing(), self._engine.begin() as connection:
             self.check_file()
             yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """SQLite has one writer at a time; threads that wait for each other here need not poll its file lock."""
+        if not self._is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=_BUSY_TIMEOUT_MS / 1000):
+            raise LockTimeoutError
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def check_file(self) -> None:
         """Raise `FileNotFoundError` when SQLite's file was moved away or replaced: what goes into it would be lost."""
@@ -88,15 +103,22 @@ class Database:
 
 def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
     """Write-ahead log, and transactions that take the write lock when they begin, so that none fails half-way."""
+    file = engine.url.database or ""
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:
+    def _connected(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_READ_ONLY] = not os.access(file, os.W_OK)
         connection.isolation_level = None  # the driver shall not begin transactions of its own
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
+
+    @event.listens_for(engine, "checkout")
+    def _checked_out(_connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if record.info[_READ_ONLY] and os.access(file, os.W_OK):
+            raise DisconnectionError  # opened when the disk was read-only, and of no use now that it is not
 
     @event.listens_for(engine, "begin")
     def _began(connection: Connection) -> None:

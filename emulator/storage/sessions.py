@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, Row, bindparam, delete, func, insert, select, update
 
 from emulator.protocol.received_ranges import ReceivedRanges
 from emulator.protocol.upload_session import UploadSession
@@ -13,6 +13,24 @@ from emulator.storage.database import Database
 from emulator.storage.tables import UPLOAD_SESSION as _TABLE
 
 _COLUMNS = _TABLE.c
+_MINE = _COLUMNS.store == bindparam("mine")
+_THIS = _COLUMNS.session_id == bindparam("this")
+_ALIVE = _COLUMNS.modified_ns > bindparam("alive_since")
+
+# Built once: building a statement costs as much as running it.
+_FIND = select(_TABLE).where(_MINE, _THIS)
+_FIND_TO_CHANGE = _FIND.with_for_update()
+_FIND_BY_PATH = select(_TABLE).where(_MINE, _COLUMNS.path == bindparam("path"), _ALIVE).order_by(_COLUMNS.session_id)
+_FIND_EXPIRED = select(_TABLE).where(_MINE, ~_ALIVE).with_for_update()
+_USAGE = select(func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
+_TOKENS = select(_COLUMNS.staging).where(_MINE)
+_TOKEN = select(_COLUMNS.staging).where(_MINE, _THIS)
+_INSERT = insert(_TABLE)
+_UPDATE = update(_TABLE).where(_MINE, _THIS)
+_DELETE = delete(_TABLE).where(_MINE, _THIS)
+_REPUBLISHED = (
+    update(_TABLE).where(_MINE, _COLUMNS.published == bindparam("before")).values(published=bindparam("after"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +47,29 @@ class SessionTable:
     def __init__(self, database: Database, store: str) -> None:
         self._database = database
         self._store = store
-        self._mine = select(_TABLE).where(_COLUMNS.store == store)
 
     def find(self, session_id: str, alive_since_ns: int) -> UploadSession | None:
         """The session of that id."""
         with self._database.read() as connection:
-            return _one(connection, self._by_id(session_id), alive_since_ns)
+            return _one(connection.execute(_FIND, {"mine": self._store, "this": session_id}), alive_since_ns)
 
     def find_by_path(self, path: str, alive_since_ns: int) -> list[UploadSession]:
         """All sessions whose path is exactly `path`, in order of their ids."""
-        query = self._mine.where(_COLUMNS.path == path, _COLUMNS.modified_ns > alive_since_ns)
+        values = {"mine": self._store, "path": path, "alive_since": alive_since_ns}
         with self._database.read() as connection:
-            return [_session(row) for row in connection.execute(query.order_by(_COLUMNS.session_id))]
+            return [_session(row) for row in connection.execute(_FIND_BY_PATH, values)]
 
     def usage(self, alive_since_ns: int) -> StagedUsage:
         """What all sessions have staged."""
-        query = select(func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(
-            _COLUMNS.store == self._store, _COLUMNS.modified_ns > alive_since_ns
-        )
         with self._database.read() as connection:
-            byte_count, chunk_count = connection.execute(query).one()
+            values = {"mine": self._store, "alive_since": alive_since_ns}
+            byte_count, chunk_count = connection.execute(_USAGE, values).one()
         return StagedUsage(int(byte_count or 0), int(chunk_count or 0))
 
     def tokens(self) -> set[str]:
         """The staging files that rows name, those of expired sessions included."""
         with self._database.read() as connection:
-            return set(connection.scalars(select(_COLUMNS.staging).where(_COLUMNS.store == self._store)))
+            return set(connection.scalars(_TOKENS, {"mine": self._store}))
 
     def check(self) -> None:
         """Raise whatever keeps the table from being read or changed."""
@@ -65,69 +80,55 @@ class SessionTable:
     def change(self) -> Iterator["SessionRows"]:
         """One transaction on the table."""
         with self._database.change() as connection:
-            yield SessionRows(connection, self._store, self._mine)
+            yield SessionRows(connection, self._store)
 
     def delete_expired(self, alive_since_ns: int) -> list[UploadSession]:
         """Delete what has expired and answer with it."""
         with self._database.change() as connection:
-            query = self._mine.where(_COLUMNS.modified_ns <= alive_since_ns).with_for_update()
-            expired = [_session(row) for row in connection.execute(query)]
+            values = {"mine": self._store, "alive_since": alive_since_ns}
+            expired = [_session(row) for row in connection.execute(_FIND_EXPIRED, values)]
             for session in expired:
-                connection.execute(_delete(self._store, session.session_id))
+                connection.execute(_DELETE, {"mine": self._store, "this": session.session_id})
         return expired
 
     def republished(self, before: str, after: str) -> None:
         """A content file that a commit made was overwritten by a copy, which leaves it its session (store 6.8)."""
-        statement = (
-            update(_TABLE).where(_COLUMNS.store == self._store, _COLUMNS.published == before).values(published=after)
-        )
         with self._database.change() as connection:
-            connection.execute(statement)
-
-    def _by_id(self, session_id: str) -> Any:
-        return self._mine.where(_COLUMNS.session_id == session_id)
+            connection.execute(_REPUBLISHED, {"mine": self._store, "before": before, "after": after})
 
 
 class SessionRows:
     """The table inside a transaction; a session read here stays as it is until the transaction ends."""
 
-    def __init__(self, connection: Connection, store: str, mine: Any) -> None:
+    def __init__(self, connection: Connection, store: str) -> None:
         self._connection = connection
         self._store = store
-        self._mine = mine
 
     def find(self, session_id: str, alive_since_ns: int) -> UploadSession | None:
         """The session of that id."""
-        query = self._mine.where(_COLUMNS.session_id == session_id).with_for_update()
-        return _one(self._connection, query, alive_since_ns)
+        values = {"mine": self._store, "this": session_id}
+        return _one(self._connection.execute(_FIND_TO_CHANGE, values), alive_since_ns)
 
     def insert(self, session: UploadSession) -> None:
         """Add a session; raises `sqlalchemy.exc.IntegrityError` when another process was faster."""
-        self._connection.execute(
-            insert(_TABLE).values(store=self._store, session_id=session.session_id, **_values(session))
-        )
+        self._connection.execute(_INSERT, {"store": self._store, "session_id": session.session_id, **_values(session)})
 
     def update(self, session: UploadSession) -> None:
         """Write a changed session back."""
-        statement = update(_TABLE).where(_COLUMNS.store == self._store, _COLUMNS.session_id == session.session_id)
-        self._connection.execute(statement.values(**_values(session)))
+        self._connection.execute(_UPDATE, {"mine": self._store, "this": session.session_id, **_values(session)})
 
     def delete(self, session_id: str) -> str | None:
         """Delete the row of that id, expired or not, and answer with its staging token."""
-        query = self._mine.with_only_columns(_COLUMNS.staging).where(_COLUMNS.session_id == session_id)
-        token: str | None = self._connection.scalar(query)
+        values = {"mine": self._store, "this": session_id}
+        token: str | None = self._connection.scalar(_TOKEN, values)
         if token is not None:
-            self._connection.execute(_delete(self._store, session_id))
+            self._connection.execute(_DELETE, values)
         return token
 
 
-def _one(connection: Connection, query: Any, alive_since_ns: int) -> UploadSession | None:
-    row = connection.execute(query).one_or_none()
+def _one(rows: CursorResult[Any], alive_since_ns: int) -> UploadSession | None:
+    row = rows.one_or_none()
     return _session(row) if row is not None and row.modified_ns > alive_since_ns else None
-
-
-def _delete(store: str, session_id: str) -> Any:
-    return delete(_TABLE).where(_COLUMNS.store == store, _COLUMNS.session_id == session_id)
 
 
 def _session(row: Row[Any]) -> UploadSession:

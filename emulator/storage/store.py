@@ -43,7 +43,8 @@ class Store:
         """Why the store cannot be used right now, if so."""
         try:
             self.sessions.check()
-            self.disk_space()
+            if os.statvfs(self._layout.content).f_flag & os.ST_RDONLY:
+                return f"{self._layout.content} is on a read-only file system"
         except (OSError, SQLAlchemyError) as error:
             return str(error).splitlines()[0]
         return None
