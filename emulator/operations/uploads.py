@@ -3,6 +3,8 @@
 import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from emulator.clock import Clock
@@ -52,11 +54,11 @@ class Uploads:
             if small is None:
                 with self._store.staging.receiving():
                     await body.pour(arrival.write)
+            async with self._turn(timeout):
+                await in_thread(arrival.finish, small or b"", timeout)
         except BaseException:
             await in_thread(arrival.close)
             raise
-        async with self._changes:
-            await in_thread(arrival.finish, small or b"", timeout)
 
     def find(self, session_id: str) -> UploadSession | None:
         """The session of that id, while it lives."""
@@ -76,13 +78,26 @@ class Uploads:
 
         Raises ``E_INVALIDARG`` for an unknown or incomplete session, ``NotFound`` when its bytes are lost.
         """
-        async with self._changes:
+        async with self._turn(timeout):
             await in_thread(self._commit, session_id, timeout)
 
     async def delete(self, session_id: str, timeout: float) -> None:
         """Forget a session and its bytes; raises ``NotFound`` for an unknown one. A committed file stays."""
-        async with self._changes:
+        async with self._turn(timeout):
             await in_thread(self._delete, session_id, timeout)
+
+    @asynccontextmanager
+    async def _turn(self, timeout: float) -> AsyncIterator[None]:
+        """One of the few changes at a time; raises ``FABRIC_E_TIMEOUT`` when its turn does not come."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changes.acquire()
+        except TimeoutError:
+            raise FabricError("FABRIC_E_TIMEOUT") from None
+        try:
+            yield
+        finally:
+            self._changes.release()
 
     def _commit(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
@@ -103,7 +118,7 @@ class Uploads:
                 published = self._store.content.publish(staged, path, self._clock.now_ns())
             finally:
                 self._store.staging.discard(staged)
-            with self._store.sessions.change() as rows:
+            with self._store.sessions.change(timeout) as rows:
                 current = rows.find(session_id, self.alive_since_ns)
                 if current and current.staging == session.staging:
                     current.published = published.identity
@@ -114,7 +129,7 @@ class Uploads:
         if session is None:
             raise _not_found()
         with self._store.staging.placing(session.staging, timeout):
-            with self._store.sessions.change() as rows:
+            with self._store.sessions.change(timeout) as rows:
                 current = rows.find(session_id, self.alive_since_ns)
                 if current is None or current.staging != session.staging:
                     raise _not_found()
@@ -220,11 +235,11 @@ class Arrival:
         self._file.sync()
         for _ in range(_ATTEMPTS):
             with self._staging.recording(self._file.token, timeout):
-                token = self._record(self._file)
+                token = self._record(self._file, timeout)
             if token is None:
                 return
             with self._staging.placing(token, timeout):
-                if self._place_and_record(self._file, token):
+                if self._place_and_record(self._file, token, timeout):
                     return
         raise FabricError("E_ABORT")
 
@@ -283,9 +298,9 @@ class Arrival:
         session = self._uploads.find(self._session_id)
         return session is None or session.received.is_free(self._chunk.start, self._chunk.end, session.size)
 
-    def _record(self, file: ChunkFile) -> str | None:
+    def _record(self, file: ChunkFile, timeout: float) -> str | None:
         """Make the chunk count if its bytes are where they belong; else answer with the token of that file."""
-        with self._uploads.store.sessions.change() as rows:
+        with self._uploads.store.sessions.change(timeout) as rows:
             session = rows.find(self._session_id, self._uploads.alive_since_ns)
             if session is None:
                 opening = self._still_opening()
@@ -300,7 +315,7 @@ class Arrival:
                 raise _not_found()  # the session this chunk joined was deleted; another has its id now
         return None
 
-    def _place_and_record(self, file: ChunkFile, token: str) -> bool:
+    def _place_and_record(self, file: ChunkFile, token: str, timeout: float) -> bool:
         """Copy the bytes where they belong, if the range is still free; false when the session changed meanwhile."""
         session = self._uploads.find(self._session_id)
         if session is None:
@@ -316,7 +331,7 @@ class Arrival:
                 file.place(token, self._staging.session_file(token))
             except FileNotFoundError:
                 return False
-        with self._uploads.store.sessions.change() as rows:
+        with self._uploads.store.sessions.change(timeout) as rows:
             current = rows.find(self._session_id, self._uploads.alive_since_ns)
             if (current is None) != (session is None) or (current and current.staging != token):
                 return False

@@ -3,13 +3,14 @@
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from emulator.storage.durability import Durability
@@ -17,7 +18,10 @@ from emulator.storage.errors import LockTimeoutError, NewerDataError
 from emulator.storage.tables import METADATA, SCHEMA_STAMP
 
 SCHEMA: Final = 1
-_BUSY_TIMEOUT_MS: Final = 10_000
+_BUSY_TIMEOUT_MS: Final = 200
+"""What one attempt to begin a transaction waits for other processes."""
+
+_TIMEOUT_SECONDS: Final = 10.0
 _READ_ONLY: Final = "is_read_only"
 
 
@@ -66,24 +70,39 @@ class Database:
             yield connection
 
     @contextmanager
-    def change(self) -> Iterator[Connection]:
-        """One transaction: all of it happens or none."""
-        with self._writing(), self._engine.begin() as connection:
+    def change(self, timeout: float = _TIMEOUT_SECONDS) -> Iterator[Connection]:
+        """One transaction: all of it happens or none.
+
+        Raises `LockTimeoutError` when others have kept the database for `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        with self._writing(timeout), ExitStack() as stack:
+            connection = self._begin(stack, deadline)
             self.check_file()
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, timeout: float) -> Iterator[None]:
         """SQLite has one writer at a time; threads that wait for each other here need not poll its file lock."""
         if not self._is_sqlite:
             yield
             return
-        if not self._writer.acquire(timeout=_BUSY_TIMEOUT_MS / 1000):
+        if not self._writer.acquire(timeout=timeout):
             raise LockTimeoutError
         try:
             yield
         finally:
             self._writer.release()
+
+    def _begin(self, stack: ExitStack, deadline: float) -> Connection:
+        while True:
+            try:
+                return stack.enter_context(self._engine.begin())
+            except OperationalError as error:
+                if "locked" not in str(error.orig):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise LockTimeoutError from error
 
     def check_file(self) -> None:
         """Raise `FileNotFoundError` when SQLite's file was moved away or replaced: what goes into it would be lost."""

@@ -77,9 +77,9 @@ class SessionTable:
         self.usage(0)
 
     @contextmanager
-    def change(self) -> Iterator["SessionRows"]:
-        """One transaction on the table."""
-        with self._database.change() as connection:
+    def change(self, timeout: float) -> Iterator["SessionRows"]:
+        """One transaction on the table; raises `LockTimeoutError` when it cannot begin within `timeout` seconds."""
+        with self._database.change(timeout) as connection:
             yield SessionRows(connection, self._store)
 
     def delete_expired(self, alive_since_ns: int) -> list[UploadSession]:
