@@ -23,6 +23,9 @@ OWN_PREFIX: Final = "/_emulator"
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_PATH: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]*")
 _BAD_QUERY: Final = re.compile(r'[\[\]|"<>\\^`\x00-\x1f\x7f-\xff]')
+_TIDY_PATH: Final = re.compile(r"(?:/[A-Za-z0-9\-_~][A-Za-z0-9\-._~!$&'()*+,;=:@]*)+")
+"""A path that all the steps below leave as it is: nothing escaped, no dot first in a segment, no segment empty."""
+_TIDY_QUERY: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -37,6 +40,8 @@ class Target:
 def read_target(raw_path: bytes, query: bytes, profile: Profile) -> Target:
     """Tidy a request's target; raises ``E_INVALIDARG`` for a malformed one."""
     path, query_text = raw_path.decode("latin-1"), query.decode("latin-1")
+    if _TIDY_PATH.fullmatch(path) and _TIDY_QUERY.fullmatch(query_text):
+        return Target(path, query_text)
     if _BAD_ESCAPE.search(path):
         raise invalid_argument()
     if profile.is_windows:

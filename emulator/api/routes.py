@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Router
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.api import cluster, operations
@@ -173,11 +173,18 @@ def service_router(services: Services) -> APIRouter:
 
 def gateway_app(services: Services, router: APIRouter) -> ASGIApp:
     """The service: requests as its gateway sees them, then the first of its routes that matches."""
+    routes = [route for route in router.routes if isinstance(route, GatewayRoute)]
 
-    async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        for route in routes:
+            match, matched = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(matched)
+                await route.app(scope, receive, send)
+                return
         await error_reply(invalid_argument())(scope, receive, send)
 
-    return Gateway(Router(router.routes, redirect_slashes=False, default=no_route), services.profile)
+    return Gateway(dispatch, services.profile)
 
 
 def exists_on(operation: Operation, profile: Profile) -> bool:
@@ -213,8 +220,8 @@ def _read_call(request: Request, operation: Operation, services: Services) -> Ca
     api_version = parse_api_version(query.get("api-version"), services.profile.newest_api_version, operation.since)
     if api_version is None:
         raise invalid_argument()
-    cluster_id = request.headers.get("clusterid")
-    if services.cluster_id and cluster_id is not None and cluster_id.lower() != services.cluster_id.lower():
+    cluster_id = request.headers.get("clusterid") if services.cluster_id else None
+    if cluster_id is not None and cluster_id.lower() != services.cluster_id.lower():
         raise FabricError("E_ACCESSDENIED")
     return Call(request, services, query, api_version)
 

@@ -12,7 +12,7 @@ from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
 from emulator.protocol.limits import PAGE_SIZE
 from emulator.storage.content_tree import FileEntry, FolderEntry, Stored
-from emulator.storage.disk import AppendingWriter
+from emulator.storage.disk import AppendingWriter, write_file
 from emulator.storage.errors import LockTimeoutError
 from emulator.storage.store import Store
 
@@ -170,19 +170,22 @@ class Content:
         Handing it to a thread and back takes longer than the work itself: creating, writing and renaming a file in the
         page cache.
         """
-        if len(content) > _AT_ONCE or not (self._store.staging.is_quick and self._store.content.is_at_hand(path)):
+        if len(content) > _AT_ONCE or not self._store.staging.is_quick:
             return False
         try:
-            self._store_small(staged, content, path, timeout=0)
-        except LockTimeoutError:
-            self._store.staging.discard(staged)
+            with changing(self._store.locks, path, timeout=0):
+                place = self._store.content.at_hand(path)
+                if place is None:
+                    return False
+                write_file(staged, content)
+                self._store.content.publish_at(place, staged, self._clock.now_ns())
+        except (LockTimeoutError, FileNotFoundError):
             return False
         return True
 
     def _store_small(self, staged: str, content: bytes, path: ContentPath, timeout: float) -> None:
-        with open(staged, "xb", buffering=0) as file:
-            AppendingWriter(file.fileno()).write(content)
-            self._store.staging.sync_file(file.fileno())
+        self._store.staging.discard(staged)
+        write_file(staged, content, self._store.staging.sync_file)
         self._publish(staged, path, timeout)
 
     def _publish(self, staged: str, path: ContentPath, timeout: float) -> None:

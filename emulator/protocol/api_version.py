@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 _NUMBER: Final = re.compile(r" *[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
@@ -41,6 +42,7 @@ class ApiVersion:
         return self.number < _BARE_EMPTY_LISTING_SINCE
 
 
+@lru_cache(maxsize=256)
 def parse_version_number(text: str) -> Decimal | None:
     """Read a version as the runtime's number parser does; ``None`` where it finds no number at all.
 

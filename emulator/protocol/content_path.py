@@ -40,6 +40,9 @@ class ContentPath:
         return other.key[: len(self.key)] == self.key
 
 
+_ROOT: Final = ContentPath((), ())
+
+
 class PathRules:
     """How one platform reads and compares content paths."""
 
@@ -47,7 +50,11 @@ class PathRules:
         self.separator = profile.separator
         self._other_separator = "/" if profile.separator == "\\" else "\\"
         forbidden = "".join(sorted(profile.forbidden_characters | {"/", "\0", profile.separator}))
-        self._name = re.compile(rf"(?!\.\.?\Z)[^{re.escape(forbidden)}\ud800-\udfff]{{1,{_LONGEST_PART}}}")
+        separator = re.escape(profile.separator)
+        name = rf"(?!\.\.?(?:{separator}|\Z))[^{re.escape(forbidden)}\ud800-\udfff]{{1,{_LONGEST_PART}}}"
+        self._name = re.compile(name)
+        self._path = re.compile(rf"{name}(?:{separator}{name})*")
+        self._doubled = profile.separator * 2
         self.folds_case = not profile.is_case_sensitive
 
     def parse(self, text: str) -> ContentPath:
@@ -58,7 +65,13 @@ class PathRules:
         if len(text) > _LONGEST:
             raise invalid_argument()
         text = text.replace(self._other_separator, self.separator).strip(" ").strip(self.separator)
-        return self.of([part for part in text.split(self.separator) if part])
+        while self._doubled in text:
+            text = text.replace(self._doubled, self.separator)
+        if not text:
+            return _ROOT
+        if not self._path.fullmatch(text):
+            raise invalid_argument()
+        return self._made_of(text.split(self.separator))
 
     def of(self, parts: list[str]) -> ContentPath:
         """A path of these parts.
@@ -67,6 +80,9 @@ class PathRules:
         """
         if not all(map(self.is_name, parts)):
             raise invalid_argument()
+        return self._made_of(parts)
+
+    def _made_of(self, parts: list[str]) -> ContentPath:
         if len(parts) > _DEEPEST:
             raise FabricError("FABRIC_E_PATH_TOO_LONG")
         return ContentPath(tuple(parts), tuple(map(self.fold, parts)))

@@ -64,6 +64,15 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file is or is to be, in a folder whose content is known."""
+
+    parent: str
+    reading: Folder
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileEntry:
     """A file in a listing: its parts, bytes, date in nanoseconds since 1970 and version number."""
 
@@ -169,13 +178,29 @@ class ContentTree:
             return stored.size, 1
         return self._usage(stored.location)
 
-    def is_at_hand(self, path: ContentPath) -> bool:
-        """Whether a file can be published at `path` without reading a folder first."""
-        parent = "/".join([self._root, *path.parts[:-1]])
+    def at_hand(self, path: ContentPath) -> Place | None:
+        """Where a file would go, if its folder has been read and has not changed since; else ``None``.
+
+        Such a folder is a real one: it was found without following a link, and its identity is part of the reading.
+        """
+        parent = "/".join((self._root, *path.parts[:-1]))
         try:
-            return self._folders.known(parent) is not None
+            reading = self._folders.known(parent)
         except _GONE:
-            return True
+            return None
+        if reading is None or path.key[-1] in reading.folders:
+            return None
+        return Place(parent, reading, reading.files.get(path.key[-1], path.parts[-1]))
+
+    def publish_at(self, place: Place, staged: str, now_ns: int) -> None:
+        """`publish` for a place that is at hand, with nothing left to find out."""
+        location = f"{place.parent}/{place.name}"
+        before = _status(location) if self._rules.fold(place.name) in place.reading.files else None
+        modified_ns = self._stamps.next(now_ns, before.st_mtime_ns if before else None)
+        os.utime(staged, ns=(modified_ns, modified_ns))
+        os.rename(staged, location)
+        if before is None:
+            self._folders.file_added(place.parent, place.reading, place.name)
 
     def publish(self, staged: str, path: ContentPath, now_ns: int) -> Stored:
         """Move the whole file `staged` to `path` in one step; readers see the old file or the new one.

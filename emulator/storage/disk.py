@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+from collections.abc import Callable
 from typing import Final
 
 _NO_CLONING: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
@@ -52,10 +53,10 @@ def copy_bytes(reader: int, writer: int, length: int, reader_offset: int = 0, wr
 
 def write_all(descriptor: int, piece: bytes | memoryview, offset: int) -> None:
     """Write the whole piece at `offset`, however little the system takes at a time."""
-    view = memoryview(piece)
-    while view:
-        count = os.pwrite(descriptor, view, offset)
-        view, offset = view[count:], offset + count
+    count = os.pwrite(descriptor, piece, offset)
+    while count < len(piece):
+        piece, offset = memoryview(piece)[count:], offset + count
+        count = os.pwrite(descriptor, piece, offset)
 
 
 class AppendingWriter:
@@ -69,3 +70,14 @@ class AppendingWriter:
         """Write a piece."""
         write_all(self._descriptor, piece, self._offset)
         self._offset += len(piece)
+
+
+def write_file(location: str, content: bytes, sync: Callable[[int], None] | None = None) -> None:
+    """Make the new file `location` with this content, and `sync` it before it is closed."""
+    descriptor = os.open(location, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(descriptor, content, 0)
+        if sync:
+            sync(descriptor)
+    finally:
+        os.close(descriptor)

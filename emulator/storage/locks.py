@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -129,6 +130,7 @@ class NamedLocks:
             os.close(self._idle.pop())
 
 
+@lru_cache(maxsize=4096)
 def _offset(name: str) -> int:
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little") % _LARGEST_OFFSET
