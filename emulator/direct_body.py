@@ -28,6 +28,7 @@ EXTENSION: Final = "imagestore.direct_body"
 """Key of a `DirectBody` among the extensions of an ASGI scope."""
 
 _BUFFER_SIZE: Final = 1024 * 1024
+_LOW_WATER: Final = 256 * 1024
 _LONGEST_HEAD: Final = 128 * 1024
 _PATIENCE_SECONDS: Final = 0.004
 _TURN_SECONDS: Final = 0.1
@@ -143,12 +144,16 @@ class DirectBody:
         descriptor = protocol.transport.get_extra_info("socket").fileno()
         with socket.socket(fileno=os.dup(descriptor)) as lent:
             lent.settimeout(_PATIENCE_SECONDS)
+            lent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(_LOW_WATER, left))
             try:
                 left, is_idle = await in_thread(_receive_after, early, lent, left, sink)
                 while left:
+                    if left < _LOW_WATER:
+                        lent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, left)
                     if is_idle:
                         await _readable(lent)
                     left, is_idle = await in_thread(_receive, lent, left, sink)
+                lent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             except (OSError, EOFError):
                 protocol.transport.abort()
                 raise ClientGoneError from None

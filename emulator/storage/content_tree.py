@@ -306,6 +306,7 @@ class ContentTree:
             try:
                 location = self._place_for(path, found)
                 parent, _, name = location.rpartition("/")
+                is_new_folder = len(path.parts) - len(found.parts) > 1
                 reading = None if before or not self._rules.folds_case else self._folders.known(parent)
                 os.rename(staged, location)
             except _CHANGED:
@@ -313,7 +314,7 @@ class ContentTree:
                 continue  # a folder above came or went in between
             if reading:
                 self._folders.file_added(parent, reading, name)
-            self._sync.directories(parent, self._root)
+            self._sync.directories(parent, self._root if is_new_folder else parent)
             parts = before.parts if before else (*found.parts, *path.parts[len(found.parts) :])
             return Stored(parts, location, os.lstat(location))
         raise FileNotFoundError(staged)
