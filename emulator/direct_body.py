@@ -28,7 +28,7 @@ EXTENSION: Final = "imagestore.direct_body"
 """Key of a `DirectBody` among the extensions of an ASGI scope."""
 
 _BUFFER_SIZE: Final = 1024 * 1024
-_LOW_WATER: Final = 256 * 1024
+_LOW_WATER: Final = 1024 * 1024
 _LONGEST_HEAD: Final = 128 * 1024
 _PATIENCE_SECONDS: Final = 0.004
 _TURN_SECONDS: Final = 0.1
