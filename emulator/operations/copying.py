@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from emulator.clock import Clock
 from emulator.operations.content import is_reserved
@@ -12,6 +14,8 @@ from emulator.protocol.errors import FabricError, file_not_found, invalid_argume
 from emulator.protocol.profile import Profile
 from emulator.storage.content_tree import Stored, clone_file
 from emulator.storage.store import Store
+
+_COPIES_AT_ONCE: Final = 4
 
 
 class Copying:
@@ -86,14 +90,17 @@ class Copying:
 
     def _clone_folder(self, source: Stored, staged: str, is_skipped: Callable[[str], bool]) -> None:
         depth = len(source.parts)
-        for file in list(self._store.content.files(source)):
+        targets: dict[str, Stored] = {}
+        for file in self._store.content.files(source):
             parts = file.parts[depth:]
             is_top_mark = self._rules.fold(file.parts[-1]) == MARK_FILE and len(parts) == 1
-            if is_skipped(parts[-1]) and not is_top_mark:
-                continue
-            target = "/".join([staged, *parts])
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            self._clone(file, target)
+            if is_top_mark or not is_skipped(parts[-1]):
+                targets["/".join([staged, *parts])] = file
+        for folder in sorted({os.path.dirname(target) for target in targets}):
+            os.makedirs(folder, exist_ok=True)
+        with ThreadPoolExecutor(_COPIES_AT_ONCE, thread_name_prefix="copy") as pool:
+            for _ in pool.map(self._clone, targets.values(), targets):
+                pass
 
     def _clone(self, source: Stored, target: str) -> None:
         """Copy one file; one that is gone since it was listed is not found, as in the original (store 4.5)."""

@@ -48,7 +48,7 @@ class Uploads:
         """
         if self._store.rules.parse(path).is_root:
             raise invalid_argument()
-        arrival = await in_thread(Arrival, self, path, session_id, chunk)
+        arrival = Arrival(self, path, session_id, chunk)
         try:
             small = await body.read_small()
             if small is None:
@@ -210,14 +210,11 @@ class Arrival:
         self._refusal: FabricError | None = None
         self._file: ChunkFile | None = None
         self._opening: OpeningFile | None = None
-        try:
-            self._begin()
-        except BaseException:
-            self.close()
-            raise
 
     def write(self, piece: Piece) -> None:
-        """Add a piece of the body; of a refused chunk it is dropped."""
+        """Add a piece of the body, the first of which lays claim to the range; of a refused chunk it is dropped."""
+        if not self._file and not self._refusal:
+            self._begin()
         if self._file:
             self._file.write(piece)
 
@@ -229,9 +226,9 @@ class Arrival:
             self.close()
 
     def _finish(self, last_piece: bytes, timeout: float) -> None:
+        self.write(last_piece)
         if self._refusal or not self._file:
             raise self._refusal or _not_found()
-        self._file.write(last_piece)
         self._file.sync()
         for _ in range(_ATTEMPTS):
             with self._staging.recording(self._file.token, timeout):
