@@ -372,6 +372,7 @@ def test_a_process_that_dies_while_it_holds_a_range_holds_it_no_longer(pair: Pai
             HalfSentChunk(victim, path, session_id, b"a" * 3 * MIB, 3 * MIB + 1),
             HalfSentChunk(victim, "never", new_id(), b"a" * 3 * MIB, 3 * MIB),
         ]
+        eventually(lambda: half_received(data), "the chunk of the new session has begun")
         victim.kill()
         for half in halves:
             half.hang_up()
