@@ -12,7 +12,7 @@ from emulator.operations.body import Body, Piece, in_thread
 from emulator.operations.content import Usage
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
-from emulator.protocol.errors import FabricError, invalid_argument
+from emulator.protocol.errors import FabricError, invalid_argument, range_not_satisfiable
 from emulator.protocol.upload_session import UploadSession
 from emulator.storage.sessions import SessionRows
 from emulator.storage.staging import ChunkFile, OpeningFile
@@ -229,6 +229,8 @@ class Arrival:
         self.write(last_piece)
         if self._refusal or not self._file:
             raise self._refusal or _not_found()
+        if self._file.is_stopped:
+            raise range_not_satisfiable()
         self._file.sync()
         for _ in range(_ATTEMPTS):
             with self._staging.recording(self._file.token, timeout):
@@ -306,11 +308,15 @@ class Arrival:
                 self._create(rows, file, opening)
             elif session.staging == file.token and file.is_claimant:
                 self._take(rows, session, file)
-            elif self._opening or session.staging == file.token:
+            elif session.staging == file.token or self._is_own(file):
                 return session.staging
             else:
                 raise _not_found()  # the session this chunk joined was deleted; another has its id now
         return None
+
+    def _is_own(self, file: ChunkFile) -> bool:
+        """Whether nobody else can have written where this chunk's bytes are, so that they may go to another session."""
+        return self._opening is not None and not (file.is_claimant and self._opening.is_adopted)
 
     def _place_and_record(self, file: ChunkFile, token: str, timeout: float) -> bool:
         """Copy the bytes where they belong, if the range is still free; false when the session changed meanwhile."""

@@ -216,7 +216,7 @@ class ChunkFile:
         self._start = chunk.start
         self._capacity = chunk.length if 0 < chunk.total <= LARGEST_FILE else 0
         self._own_location = ""
-        self._is_stopped = False
+        self.is_stopped = False  # somebody else has won the range, and no piece was written since
         self._descriptor = os.open(location, os.O_RDWR | os.O_CLOEXEC)
         self._contests = staging.contests(token)
         if self._capacity and not range_locks.try_lock(self._descriptor, self._start, self._capacity, exclusive=True):
@@ -263,8 +263,8 @@ class ChunkFile:
             contests = self._staging.contests(self.token)
             if contests != self._contests:
                 self._contests = contests
-                self._is_stopped = self._is_stopped or not self._is_free()
-            if not self._is_stopped:
+                self.is_stopped = self.is_stopped or not self._is_free()
+            if not self.is_stopped:
                 write_all(self._descriptor, piece, self._start + self.body_length)
 
 
