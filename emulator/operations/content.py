@@ -174,14 +174,9 @@ class Content:
             return False
         try:
             with changing(self._store.locks, path, timeout=0):
-                place = self._store.content.at_hand(path)
-                if place is None:
-                    return False
-                write_file(staged, content)
-                self._store.content.publish_at(place, staged, self._clock.now_ns())
+                return self._store.content.publish_at_hand(content, staged, path, self._clock.now_ns())
         except (LockTimeoutError, FileNotFoundError):
             return False
-        return True
 
     def _store_small(self, staged: str, content: bytes, path: ContentPath, timeout: float) -> None:
         self._store.staging.discard(staged)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulator.protocol.content_path import ContentPath, PathRules
-from emulator.storage.disk import copy_bytes, exchange
+from emulator.storage.disk import copy_bytes, exchange, write_file
 from emulator.storage.durability import Sync
 from emulator.storage.errors import NameTakenError
 from emulator.storage.folders import Folder, FolderReader
@@ -61,15 +61,6 @@ class Stored:
     def identity(self) -> str:
         """What tells this file from every other one published at its path."""
         return f"{self.status.st_ino}:{self.status.st_mtime_ns}:{self.status.st_ctime_ns}"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a file is or is to be, in a folder whose content is known."""
-
-    parent: str
-    reading: Folder
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,29 +169,32 @@ class ContentTree:
             return stored.size, 1
         return self._usage(stored.location)
 
-    def at_hand(self, path: ContentPath) -> Place | None:
-        """Where a file would go, if its folder has been read and has not changed since; else ``None``.
+    def publish_at_hand(self, content: bytes, staged: str, path: ContentPath, now_ns: int) -> bool:
+        """Store and publish a small file if its folder has been read and has not changed since; else do nothing.
 
         Such a folder is a real one: it was found without following a link, and its identity is part of the reading.
+        Raises `FileNotFoundError` when it is gone at the last moment.
         """
-        parent = "/".join((self._root, *path.parts[:-1]))
+        change = self._folders.changing(path.key[:-1])
+        if not change.acquire(blocking=False):
+            return False
         try:
+            parent = "/".join((self._root, *path.parts[:-1]))
             reading = self._folders.known(parent)
-        except _GONE:
-            return None
-        if reading is None or path.key[-1] in reading.folders:
-            return None
-        return Place(parent, reading, reading.files.get(path.key[-1], path.parts[-1]))
-
-    def publish_at(self, place: Place, staged: str, now_ns: int) -> None:
-        """`publish` for a place that is at hand, with nothing left to find out."""
-        location = f"{place.parent}/{place.name}"
-        before = _status(location) if self._rules.fold(place.name) in place.reading.files else None
-        modified_ns = self._stamps.next(now_ns, before.st_mtime_ns if before else None)
-        os.utime(staged, ns=(modified_ns, modified_ns))
-        os.rename(staged, location)
-        if before is None:
-            self._folders.file_added(place.parent, place.reading, place.name)
+            if reading is None or path.key[-1] in reading.folders:
+                return False
+            name = reading.files.get(path.key[-1])
+            before = _status(f"{parent}/{name}") if name else None
+            write_file(staged, content)
+            modified_ns = self._stamps.next(now_ns, before.st_mtime_ns if before else None)
+            os.utime(staged, ns=(modified_ns, modified_ns))
+            name = name or path.parts[-1]
+            os.rename(staged, f"{parent}/{name}")
+            if before is None:
+                self._folders.file_added(parent, reading, name)
+        finally:
+            change.release()
+        return True
 
     def publish(self, staged: str, path: ContentPath, now_ns: int) -> Stored:
         """Move the whole file `staged` to `path` in one step; readers see the old file or the new one.
@@ -297,27 +291,34 @@ class ContentTree:
 
     def _move_in(self, staged: str, path: ContentPath, stamp: Callable[[int | None], int]) -> Stored:
         for _ in range(_PUBLISH_ATTEMPTS):
-            found = self._nearest(path)
-            before = found if len(found.parts) == len(path.parts) else None
-            if before and before.is_folder:
-                raise NameTakenError(before.parts, "folder")
-            modified_ns = stamp(before.modified_ns if before else None)
-            os.utime(staged, ns=(modified_ns, modified_ns))
             try:
-                location = self._place_for(path, found)
-                parent, _, name = location.rpartition("/")
-                is_new_folder = len(path.parts) - len(found.parts) > 1
-                reading = None if before or not self._rules.folds_case else self._folders.known(parent)
-                os.rename(staged, location)
+                with self._folders.changing(path.key[:-1]):
+                    location, is_new_folder = self._rename_in(staged, path, stamp)
             except _CHANGED:
                 self._require(staged)
                 continue  # a folder above came or went in between
-            if reading:
-                self._folders.file_added(parent, reading, name)
+            parent = os.path.dirname(location)
             self._sync.directories(parent, self._root if is_new_folder else parent)
-            parts = before.parts if before else (*found.parts, *path.parts[len(found.parts) :])
+            parts = tuple(location.removeprefix(self._root + "/").split("/"))
             return Stored(parts, location, os.lstat(location))
         raise FileNotFoundError(staged)
+
+    def _rename_in(self, staged: str, path: ContentPath, stamp: Callable[[int | None], int]) -> tuple[str, bool]:
+        """Where the file went, and whether folders had to be made for it."""
+        found = self._nearest(path)
+        missing = len(path.parts) - len(found.parts)
+        before = None if missing else found
+        if before and before.is_folder:
+            raise NameTakenError(before.parts, "folder")
+        modified_ns = stamp(before.modified_ns if before else None)
+        os.utime(staged, ns=(modified_ns, modified_ns))
+        location = self._place_for(path, found)
+        parent, _, name = location.rpartition("/")
+        reading = None if before or not self._rules.folds_case else self._folders.known(parent)
+        os.rename(staged, location)
+        if reading:
+            self._folders.file_added(parent, reading, name)
+        return location, missing > 1
 
     def _usage(self, location: str) -> tuple[int, int]:
         size = count = 0

@@ -23,6 +23,7 @@ from emulator.protocol.content_path import PathRules
 
 _TICK_NS: Final = 20_000_000
 _NAMES_KEPT: Final = 400_000
+_FOLDER_LOCKS: Final = 64
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class FolderReader:
         self._guard = threading.Lock()
         self._readings: OrderedDict[str, Folder] = OrderedDict()
         self._names = 0
+        self._changes = [threading.Lock() for _ in range(_FOLDER_LOCKS)]
 
     def read(self, directory: str, *, settled: bool = False) -> Folder:
         """What `directory` holds now; with `settled` not even a change within the last tick is missed.
@@ -89,6 +91,13 @@ class FolderReader:
             while self._names > _NAMES_KEPT and len(self._readings) > 1:
                 self._forget(next(iter(self._readings)))
         return folder
+
+    def changing(self, key: tuple[str, ...]) -> threading.Lock:
+        """To be held by this process's threads from looking a name up in a folder to `file_added`.
+
+        Or one's change would pass for the other's, and its name be missed.
+        """
+        return self._changes[hash(key) % len(self._changes)]
 
     def known(self, directory: str) -> Folder | None:
         """The reading of `directory`, if it was read before and has not changed since."""
