@@ -45,7 +45,10 @@ def prepare_data(settings: Settings) -> None:
     try:
         upgrades = [data.open(), database.open()]
     except DatabaseError as error:
-        raise DataDirectoryError(settings.data, str(error.orig)) from error
+        raise DataDirectoryError(
+            settings.data,
+            f"{data.database.name}: {error.orig} (without that file nothing but open upload sessions is lost)",
+        ) from error
     finally:
         database.close()
     for upgrade in filter(None, upgrades):

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from emulator import __version__
 from emulator.settings import ENVIRONMENT_PREFIX, Settings, show_duration
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="imagestore-emulator",
         description="A local emulator of the Azure Service Fabric Image Store REST API.",
+        epilog="Without a command it serves, with the options of 'imagestore-emulator serve --help'.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -117,8 +119,12 @@ def _settings(options: dict[str, Any]) -> Settings:
         for fault in error.errors():
             name = str(fault["loc"][0])
             where = _option(name) if name in options else _variable(name)
-            sentences.append(f"{where}: {fault['input']!r} is not allowed: {fault['msg']}")
+            sentences.append(f"{where}: {fault['input']!r} is not allowed: {_reason(fault)}")
         raise StopError(ExitCode.WRONG_SETTING, "; ".join(sentences)) from None
+
+
+def _reason(fault: ErrorDetails) -> str:
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def _serve(settings: Settings) -> int:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
@@ -15,6 +15,7 @@ from emulator.storage.durability import Durability
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(ms|s|m|h|d)?")
+_LONGEST = timedelta(days=3650)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -25,7 +26,16 @@ def parse_duration(value: object) -> object:
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise ValueError("a duration is written 30m, 90s, 1.5h, 250ms, 2d or as seconds")
-    return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2) or "s"])
+    try:
+        return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2) or "s"])
+    except OverflowError:
+        return timedelta.max
+
+
+def _check_duration(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= _LONGEST:
+        raise ValueError(f"a duration has to be greater than 0s and at most {show_duration(_LONGEST)}")
+    return value
 
 
 def show_duration(value: timedelta) -> str:
@@ -35,15 +45,15 @@ def show_duration(value: timedelta) -> str:
     return f"{seconds / size:g}{unit}"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0), le=timedelta(days=3650))]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_check_duration)]
 
 
 class Settings(BaseSettings):
     """How one emulator runs. An option of the command line beats the environment, which beats the default."""
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for every interface")
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
@@ -72,6 +82,13 @@ class Settings(BaseSettings):
     shutdown_timeout: Duration = Field(
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
     )
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("the path of a directory")
+        return value
 
     @field_validator("runtime_version")
     @classmethod

@@ -36,6 +36,9 @@ async def get_content(call: Call) -> Response:
     token = call.token if is_paged else ""
     path, _ = call.path, call.timeout
     listing = await in_thread(lambda: call.services.content.list_content(path, token, is_paged=is_paged))
+    if (listing is None or listing.is_empty) and not token and await _exists(call):
+        # It came, or was being replaced, while it was looked for.
+        listing = await in_thread(lambda: call.services.content.list_content(path, token, is_paged=is_paged))
     if listing is None or listing.is_empty:
         return await _empty_listing(call)
     page = content_page(listing, call.services.rules.separator, _date_format(call))
@@ -46,12 +49,17 @@ async def get_content(call: Call) -> Response:
 
 async def _empty_listing(call: Call) -> Response:
     """Nothing to list: the gateway asks whether the path exists; without a path it has nothing to ask (gateway 7.3)."""
+    if call.relative_path is None:
+        raise FabricError("FABRIC_E_NAME_DOES_NOT_EXIST")
+    status = 204 if await _exists(call) else 404
+    return empty_reply(status) if call.api_version.empty_listing_has_content_type else bare_reply(status)
+
+
+async def _exists(call: Call) -> bool:
     probe = call.relative_path
     if probe is None:
-        raise FabricError("FABRIC_E_NAME_DOES_NOT_EXIST")
-    exists = await in_thread(call.services.content.exists, call.services.rules.parse(unescape(probe)))
-    status = 204 if exists else 404
-    return empty_reply(status) if call.api_version.empty_listing_has_content_type else bare_reply(status)
+        return False
+    return await in_thread(call.services.content.exists, call.services.rules.parse(unescape(probe)))
 
 
 async def upload_file(call: Call) -> Response:
@@ -65,14 +73,14 @@ async def upload_file(call: Call) -> Response:
 async def delete_content(call: Call) -> Response:
     """Delete a file or a folder; a body is read and dropped."""
     await call.body.read_whole()
-    await in_thread(call.services.content.delete, call.path, call.timeout)
+    await call.services.content.delete(call.path, call.timeout)
     return empty_reply()
 
 
 async def copy_content(call: Call) -> Response:
     """Copy a file or a folder inside the store."""
     description = parse_copy_description(await call.body.read_whole())
-    await in_thread(call.services.copying.copy, description, call.timeout)
+    await call.services.copying.copy(description, call.timeout)
     return empty_reply()
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import aiofiles
 
 from emulator.clock import Clock
-from emulator.operations.body import Body, in_thread
+from emulator.operations.body import Body, Turns, in_thread
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
@@ -68,6 +68,7 @@ class Content:
         self._rules = store.rules
         self._clock = clock
         self._page_size = page_size
+        self._turns = Turns()
 
     async def upload_file(self, path: ContentPath, body: Body, timeout: float) -> None:
         """Store the whole body at `path`, over whatever file was there; a body that breaks off changes nothing."""
@@ -81,9 +82,11 @@ class Content:
                     async with aiofiles.open(staged, "xb", buffering=0) as file:
                         await body.pour(AppendingWriter(file.fileno()).write)
                         await in_thread(self._store.staging.sync_file, file.fileno())
-                await in_thread(self._publish, staged, path, timeout)
+                async with self._turns.take(timeout):
+                    await in_thread(self._publish, staged, path, timeout)
             elif not self._store_at_once(staged, small, path):
-                await in_thread(self._store_small, staged, small, path, timeout)
+                async with self._turns.take(timeout):
+                    await in_thread(self._store_small, staged, small, path, timeout)
         except BaseException:
             await in_thread(self._store.staging.discard, staged)
             raise
@@ -125,12 +128,16 @@ class Content:
             return stored is not None
         return self._store.content.find(self._rules.of([*path.parts, MARK_FILE])) is not None
 
-    def delete(self, path: ContentPath, timeout: float) -> None:
+    async def delete(self, path: ContentPath, timeout: float) -> None:
         """Delete a file, or a folder with all that is in it; nothing there is fine too (store 5)."""
         if path.is_root:
             raise invalid_argument()
         if is_reserved(path):
             raise FabricError("FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR")
+        async with self._turns.take(timeout):
+            await in_thread(self._delete, path, timeout)
+
+    def _delete(self, path: ContentPath, timeout: float) -> None:
         trash = self._store.staging.new_name()
         with changing(self._store.locks, path, timeout=timeout):
             stored = self._store.content.find(path)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from emulator.clock import Clock
+from emulator.operations.body import Turns, in_thread
 from emulator.operations.content import is_reserved
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_path import MARK_FILE, ContentPath
@@ -26,14 +27,19 @@ class Copying:
         self._rules = store.rules
         self._clock = clock
         self._profile = profile
+        self._turns = Turns()
 
-    def copy(self, description: CopyDescription, timeout: float) -> None:
+    async def copy(self, description: CopyDescription, timeout: float) -> None:
         """Copy a file, or a folder that has its mark file, to a full new name.
 
         A copied folder replaces what was at the destination in one step. Raises ``FABRIC_E_FILE_NOT_FOUND`` for a
         missing source or mark file, ``E_INVALIDARG`` for an empty destination. Copying a folder over itself or over
         a folder it lies in would destroy it in the original; here it is refused with ``E_INVALIDARG``.
         """
+        async with self._turns.take(timeout):
+            await in_thread(self._copy, description, timeout)
+
+    def _copy(self, description: CopyDescription, timeout: float) -> None:
         source = self._source(description.source)
         destination = self._rules.parse(description.destination)
         with changing(self._store.locks, destination, reading=source, timeout=timeout):

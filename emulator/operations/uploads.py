@@ -1,14 +1,11 @@
 """Upload sessions: take in chunks, tell what is missing, commit, delete (reference: store 6, gateway 4 and 5)."""
 
-import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from emulator.clock import Clock
-from emulator.operations.body import Body, Piece, in_thread
+from emulator.operations.body import Body, Piece, Turns, in_thread
 from emulator.operations.content import Usage
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
@@ -20,7 +17,6 @@ from emulator.storage.store import Store
 
 _OpeningKey = tuple[str, str, int]
 _ATTEMPTS = 20
-_CHANGES_AT_ONCE = 8
 _PAUSE_SECONDS = 0.002
 
 
@@ -36,8 +32,7 @@ class Uploads:
         self._clock = clock
         self._timeout_ns = session_timeout // timedelta(microseconds=1) * 1000
         self._opening = OpeningFiles(store)
-        # However long a locked database keeps these waiting, most threads are left to others.
-        self._changes = asyncio.Semaphore(_CHANGES_AT_ONCE)
+        self._turns = Turns()
 
     async def upload_chunk(self, path: str, session_id: str, chunk: ContentRange, body: Body, timeout: float) -> None:
         """Take in one chunk; the first one of an unused id makes the session.
@@ -54,7 +49,7 @@ class Uploads:
             if small is None:
                 with self._store.staging.receiving():
                     await body.pour(arrival.write)
-            async with self._turn(timeout):
+            async with self._turns.take(timeout):
                 await in_thread(arrival.finish, small or b"", timeout)
         except BaseException:
             await in_thread(arrival.close)
@@ -78,26 +73,13 @@ class Uploads:
 
         Raises ``E_INVALIDARG`` for an unknown or incomplete session, ``NotFound`` when its bytes are lost.
         """
-        async with self._turn(timeout):
+        async with self._turns.take(timeout):
             await in_thread(self._commit, session_id, timeout)
 
     async def delete(self, session_id: str, timeout: float) -> None:
         """Forget a session and its bytes; raises ``NotFound`` for an unknown one. A committed file stays."""
-        async with self._turn(timeout):
+        async with self._turns.take(timeout):
             await in_thread(self._delete, session_id, timeout)
-
-    @asynccontextmanager
-    async def _turn(self, timeout: float) -> AsyncIterator[None]:
-        """One of the few changes at a time; raises ``FABRIC_E_TIMEOUT`` when its turn does not come."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._changes.acquire()
-        except TimeoutError:
-            raise FabricError("FABRIC_E_TIMEOUT") from None
-        try:
-            yield
-        finally:
-            self._changes.release()
 
     def _commit(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
@@ -141,6 +123,7 @@ class Uploads:
         expired = self._store.sessions.delete_expired(self.alive_since_ns)
         for session in expired:
             self._store.staging.discard_session(session.staging)
+        self._store.staging.sweep_sessions(self._store.sessions.tokens)
         return expired
 
     def _link(self, session: UploadSession, staged: str) -> None:
@@ -210,6 +193,7 @@ class Arrival:
         self._refusal: FabricError | None = None
         self._file: ChunkFile | None = None
         self._opening: OpeningFile | None = None
+        self._expired: str | None = None
 
     def write(self, piece: Piece) -> None:
         """Add a piece of the body, the first of which lays claim to the range; of a refused chunk it is dropped."""
@@ -224,16 +208,18 @@ class Arrival:
             self._finish(last_piece, timeout)
         finally:
             self.close()
+        if self._expired:
+            self._staging.discard_session(self._expired)
 
     def _finish(self, last_piece: bytes, timeout: float) -> None:
         self.write(last_piece)
         if self._refusal or not self._file:
             raise self._refusal or _not_found()
-        if self._file.is_stopped:
-            raise range_not_satisfiable()
         self._file.sync()
         for _ in range(_ATTEMPTS):
             with self._staging.recording(self._file.token, timeout):
+                if self._file.was_overwritten():  # and if the other chunk came to nothing, this one can be sent again
+                    raise FabricError("FABRIC_E_TIMEOUT") if self._is_free() else range_not_satisfiable()
                 token = self._record(self._file, timeout)
             if token is None:
                 return
@@ -285,7 +271,7 @@ class Arrival:
             return
 
     def _receive(self, location: str, token: str) -> ChunkFile:
-        return self._staging.chunk(location, token, self._chunk, self._is_free)
+        return self._staging.chunk(location, token, self._chunk)
 
     def _check_claim(self) -> None:
         """Look at the range again once it is claimed: whoever held the claim before may just have filled it."""
@@ -353,11 +339,9 @@ class Arrival:
     def _create(self, rows: SessionRows, file: ChunkFile, opening: OpeningFile) -> None:
         session = UploadSession(self._session_id, self._path, self._chunk.total, 0, opening.token)
         session.take_chunk(self._chunk, file.body_length, self._uploads.now_ns())
-        expired = rows.delete(self._session_id)
+        self._expired = rows.delete(self._session_id)
         with self._staging.adopting(opening):
             rows.insert(session)
-        if expired:
-            self._staging.discard_session(expired)
 
     def _take(self, rows: SessionRows, session: UploadSession, file: ChunkFile) -> None:
         session.check_chunk(self._path, self._chunk)

@@ -92,12 +92,14 @@ class FolderEntry:
 class ContentTree:
     """The content of one store."""
 
-    def __init__(self, root: str, rules: PathRules, locks: NamedLocks, sync: Sync) -> None:
+    def __init__(
+        self, root: str, rules: PathRules, locks: NamedLocks, sync: Sync, is_alone: Callable[[], bool]
+    ) -> None:
         self._root = root
         self._sync = sync
         self._locks = locks
         self._rules = rules
-        self._folders = FolderReader(rules)
+        self._folders = FolderReader(rules, is_alone)
         self._stamps = _Stamps()
 
     def find(self, path: ContentPath) -> Stored | None:
@@ -220,6 +222,7 @@ class ContentTree:
             except _CHANGED:
                 self._require(staged)
                 continue  # a folder above came or went in between
+            self._folders.forget(os.path.dirname(location))
             self._sync.directories(os.path.dirname(location), self._root)
             return
         raise FileNotFoundError(staged)
@@ -231,10 +234,13 @@ class ContentTree:
         while parent != self._root:
             try:
                 os.rmdir(parent)
+            except FileNotFoundError:
+                pass  # another request was faster
             except OSError:
                 break
             parent = os.path.dirname(parent)
-        self._sync.directory(parent)
+        with contextlib.suppress(FileNotFoundError):  # by now somebody else's removal, and theirs to sync
+            self._sync.directory(parent)
 
     def _read(self, location: str) -> Folder:
         return self._folders.read(location, settled=True)
@@ -282,6 +288,7 @@ class ContentTree:
                 raise NameTakenError((*found.parts, new[0]), "link")
             parent = "/".join([found.location, *new])
             os.makedirs(parent, exist_ok=True)
+            self._folders.forget(found.location)
         return f"{parent}/{path.name}"
 
     @staticmethod
@@ -293,23 +300,23 @@ class ContentTree:
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
                 with self._folders.changing(path.key[:-1]):
-                    location, is_new_folder = self._rename_in(staged, path, stamp)
+                    location = self._rename_in(staged, path, stamp)
             except _CHANGED:
                 self._require(staged)
                 continue  # a folder above came or went in between
-            parent = os.path.dirname(location)
-            self._sync.directories(parent, self._root if is_new_folder else parent)
+            # Up to the root, since another request may just have made a folder above; a clean one costs nothing.
+            self._sync.directories(os.path.dirname(location), self._root)
             parts = tuple(location.removeprefix(self._root + "/").split("/"))
             return Stored(parts, location, os.lstat(location))
         raise FileNotFoundError(staged)
 
-    def _rename_in(self, staged: str, path: ContentPath, stamp: Callable[[int | None], int]) -> tuple[str, bool]:
-        """Where the file went, and whether folders had to be made for it."""
+    def _rename_in(self, staged: str, path: ContentPath, stamp: Callable[[int | None], int]) -> str:
+        """Where the file went."""
         found = self._nearest(path)
-        missing = len(path.parts) - len(found.parts)
-        before = None if missing else found
+        before = found if len(found.parts) == len(path.parts) else None
         if before and before.is_folder:
-            raise NameTakenError(before.parts, "folder")
+            self._remove_empty(before)
+            raise FileNotFoundError(before.location)  # so that it is looked for again
         modified_ns = stamp(before.modified_ns if before else None)
         os.utime(staged, ns=(modified_ns, modified_ns))
         location = self._place_for(path, found)
@@ -318,7 +325,17 @@ class ContentTree:
         os.rename(staged, location)
         if reading:
             self._folders.file_added(parent, reading, name)
-        return location, missing > 1
+        return location
+
+    def _remove_empty(self, folder: Stored) -> None:
+        """Remove folders without a file, which are no content; raises `NameTakenError` for one that is."""
+        for directory, _, _ in os.walk(folder.location, topdown=False):
+            try:
+                os.rmdir(directory)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                raise NameTakenError(folder.parts, "folder") from None
 
     def _usage(self, location: str) -> tuple[int, int]:
         size = count = 0

@@ -15,7 +15,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,8 +65,9 @@ class Folder:
 class FolderReader:
     """Reads folders and remembers the readings, the least recently used forgotten first."""
 
-    def __init__(self, rules: PathRules) -> None:
+    def __init__(self, rules: PathRules, is_alone: Callable[[], bool]) -> None:
         self._rules = rules
+        self._is_alone = is_alone
         self._guard = threading.Lock()
         self._readings: OrderedDict[str, Folder] = OrderedDict()
         self._names = 0
@@ -80,7 +81,7 @@ class FolderReader:
         signature = _signature(directory)
         with self._guard:
             known = self._readings.get(directory)
-            if known and known.signature == signature and (known.is_settled or not settled):
+            if known and known.signature == signature and (known.is_settled or (not settled and self._is_alone())):
                 self._readings.move_to_end(directory)
                 return known
         folder = self._scan(directory)
@@ -103,10 +104,18 @@ class FolderReader:
         """The reading of `directory`, if it was read before and has not changed since."""
         with self._guard:
             known = self._readings.get(directory)
-        return known if known and known.signature == _signature(directory) else None
+        if known is None or known.signature != _signature(directory):
+            return None
+        return known if known.is_settled or self._is_alone() else None
 
     def file_added(self, directory: str, before: Folder, name: str) -> None:
-        """This process put a file in a folder it had read as `before`: keep the reading, with the file in it."""
+        """This process put a file in a folder it had read as `before`: keep the reading, with the file in it.
+
+        With other processes about, their changes could hide behind this one: then the folder is read again.
+        """
+        if not self._is_alone():
+            self.forget(directory)
+            return
         signature = _signature(directory)
         with self._guard:
             if self._readings.get(directory) is before:
@@ -114,6 +123,11 @@ class FolderReader:
                 before.added(self._rules.fold(name), name)
                 before.signature, before.is_settled = signature, False
                 self._names += len(before)
+
+    def forget(self, directory: str) -> None:
+        """Something but a file was put in: the folder is read again."""
+        with self._guard:
+            self._forget(directory)
 
     def _forget(self, directory: str) -> None:
         folder = self._readings.pop(directory, None)

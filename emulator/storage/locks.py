@@ -25,6 +25,10 @@ from typing import Final, Protocol
 from emulator.storage.errors import LockTimeoutError
 
 _LARGEST_OFFSET: Final = (1 << 63) - 1
+_GATE: Final = 1 << 62
+"""Added to a name's byte: the byte that whoever waits for the name alone holds, so that no newcomer goes before."""
+
+_FLOCK: Final = "hhqqi"
 _FIRST_WAIT: Final = 0.0005
 _LONGEST_WAIT: Final = 0.02
 
@@ -34,6 +38,10 @@ class RangeLocks(Protocol):
 
     def try_lock(self, descriptor: int, start: int, length: int, *, exclusive: bool) -> bool:
         """Take the lock if nobody else's is in the way; `length` 0 reaches to the end."""
+        ...
+
+    def is_free(self, descriptor: int, start: int) -> bool:
+        """Whether nobody else has locked that byte exclusively."""
         ...
 
     def unlock(self, descriptor: int, start: int = 0, length: int = 0) -> None:
@@ -51,12 +59,17 @@ class _KernelLocks:
             return False
         return True
 
+    def is_free(self, descriptor: int, start: int) -> bool:
+        question = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, start, 1, 0)
+        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question)
+        return bool(struct.unpack(_FLOCK, answer)[0] == fcntl.F_UNLCK)
+
     def unlock(self, descriptor: int, start: int = 0, length: int = 0) -> None:
         self._set(descriptor, fcntl.F_UNLCK, start, length)
 
     @staticmethod
     def _set(descriptor: int, kind: int, start: int, length: int) -> None:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhqqi", kind, os.SEEK_SET, start, length, 0))
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, start, length, 0))
 
 
 class _MemoryLocks:
@@ -77,6 +90,11 @@ class _MemoryLocks:
                 return False
             held.append((start, end, descriptor, exclusive))
             return True
+
+    def is_free(self, descriptor: int, start: int) -> bool:
+        with self._guard:
+            held = self._held[self._file(descriptor)]
+            return not any(h[0] <= start <= h[1] and h[2] != descriptor and h[3] for h in held)
 
     def unlock(self, descriptor: int, start: int = 0, length: int = 0) -> None:
         end = start + length - 1 if length else _LARGEST_OFFSET
@@ -133,13 +151,23 @@ class NamedLocks:
 @lru_cache(maxsize=4096)
 def _offset(name: str) -> int:
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") % _LARGEST_OFFSET
+    return int.from_bytes(digest, "little") % _GATE
 
 
 def _wait_for(descriptor: int, offset: int, *, exclusive: bool, deadline: float) -> None:
+    """Take the lock. While one waits to have it alone, those who would share it stay behind, or they could for ever."""
     wait = _FIRST_WAIT
-    while not range_locks.try_lock(descriptor, offset, 1, exclusive=exclusive):
+    gate = offset + _GATE
+    has_gate = False
+    while not ((exclusive or range_locks.is_free(descriptor, gate)) and _try(descriptor, offset, exclusive=exclusive)):
         if time.monotonic() >= deadline:
             raise LockTimeoutError
+        has_gate = has_gate or (exclusive and _try(descriptor, gate, exclusive=True))
         time.sleep(wait)
         wait = min(wait * 2, _LONGEST_WAIT)
+    if has_gate:
+        range_locks.unlock(descriptor, gate, 1)
+
+
+def _try(descriptor: int, offset: int, *, exclusive: bool) -> bool:
+    return range_locks.try_lock(descriptor, offset, 1, exclusive=exclusive)

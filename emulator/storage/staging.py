@@ -8,8 +8,8 @@ hazards come with that, and this is how each is held off, between threads and be
 * *Two requests for one range must not mix their bytes.* The first claims the range by locking it in the session's
   file; a request that finds it claimed writes to a file of its own. Whichever is complete first wins. If that is the
   second (the first may hang in a dead connection), it leaves a note beside the session's file and copies its bytes in
-  while no claimant is writing; a claimant that sees a new note before its next piece asks whether its range is still
-  free, and stops writing if not.
+  while no claimant is writing; a claimant that sees a note about its range, before its next piece or at the end, knows
+  that its bytes are gone, writes no more and is refused.
 * *Nobody may write to a file that has been committed.* A commit needs every range received; a range is received only
   once its writer is done or was stopped as above; and a range that is received is claimed no more.
 
@@ -20,6 +20,7 @@ import itertools
 import os
 import secrets
 import shutil
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ from emulator.storage.locks import NamedLocks, range_locks
 _CONTESTED = ".contested"
 _SESSIONS = "sessions"
 _PIECE_TIMEOUT = 60.0
+_NOTE = struct.Struct("<QQ")
 
 
 class Staging:
@@ -45,6 +47,8 @@ class Staging:
         self._locks = locks
         self._names = itertools.count()
         self._receiving = 0
+        self._workers_changed = 0
+        self._is_alone = False
         self._lock, self._directory = _enlist(layout.workers)
         self._sweep_dead_workers()
 
@@ -65,6 +69,14 @@ class Staging:
     def is_quick(self) -> bool:
         """Whether writing a small file takes no longer than handing it to a thread would."""
         return not self._receiving and not self._sync.is_on
+
+    def is_alone(self) -> bool:
+        """Whether no other server process uses this store: each has a lock beside its directory."""
+        changed = os.stat(self._layout.workers).st_mtime_ns
+        if changed != self._workers_changed:
+            self._workers_changed = changed
+            self._is_alone = len(list(self._layout.workers.glob("*.lock"))) <= 1
+        return self._is_alone
 
     def session_file(self, token: str) -> str:
         """Where the bytes of a session with a row are."""
@@ -121,12 +133,12 @@ class Staging:
         os.close(os.open(location, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
         return OpeningFile(location)
 
-    def chunk(self, location: str, token: str, chunk: ContentRange, is_free: Callable[[], bool]) -> "ChunkFile":
+    def chunk(self, location: str, token: str, chunk: ContentRange) -> "ChunkFile":
         """Start to receive a chunk of the session whose bytes are in `location`.
 
         Raises `FileNotFoundError` when that file was moved or deleted a moment ago.
         """
-        return ChunkFile(self, location, token, chunk, is_free)
+        return ChunkFile(self, location, token, chunk)
 
     def link_session(self, token: str, target: str) -> None:
         """Make `target` a second name of a session's bytes, or a copy where the file system has no links.
@@ -141,6 +153,7 @@ class Staging:
         except OSError:
             with open(location, "rb", buffering=0) as source, open(target, "xb", buffering=0) as copy:
                 copy_bytes(source.fileno(), copy.fileno(), os.fstat(source.fileno()).st_size)
+                self.sync_file(copy.fileno())
 
     def writing(self, token: str) -> AbstractContextManager[None]:
         """Hold off a winner of a contested range in the session's file; any number of claimants may."""
@@ -155,16 +168,25 @@ class Staging:
         return self._locks.hold(exclusive=[_session(token)], shared=[_SESSIONS], timeout=timeout)
 
     def contests(self, token: str) -> int:
-        """How often ranges of a session were fought for: each time leaves one byte."""
+        """Bytes of notes about ranges of a session that were fought for."""
         try:
             return os.stat(self.session_file(token) + _CONTESTED).st_size
         except FileNotFoundError:
             return 0
 
-    def note_contest(self, token: str) -> None:
-        """Tell every claimant of the session to ask again."""
-        with open(self.session_file(token) + _CONTESTED, "ab") as note:
-            note.write(b"!")
+    def note_contest(self, token: str, start: int, length: int) -> None:
+        """Tell every claimant of the session that these bytes are somebody else's from now on."""
+        with open(self.session_file(token) + _CONTESTED, "ab", buffering=0) as note:
+            note.write(_NOTE.pack(start, start + length))
+
+    def contested_since(self, token: str, known: int) -> list[tuple[int, int]] | None:
+        """The ranges noted after the first `known` bytes of notes; ``None`` where those are gone."""
+        try:
+            with open(self.session_file(token) + _CONTESTED, "rb", buffering=0) as note:
+                notes = note.read()
+        except FileNotFoundError:
+            return None
+        return list(_NOTE.iter_unpack(notes[known:])) if len(notes) >= known else None
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -201,25 +223,24 @@ class OpeningFile:
 class ChunkFile:
     """One chunk on its way to disk: `write` its body piece by piece, `place` it if it is elsewhere, then `close`."""
 
-    def __init__(
-        self,
-        staging: Staging,
-        location: str,
-        token: str,
-        chunk: ContentRange,
-        is_free: Callable[[], bool],
-    ) -> None:
+    def __init__(self, staging: Staging, location: str, token: str, chunk: ContentRange) -> None:
         self.token = token
         self.body_length = 0
         self._staging = staging
-        self._is_free = is_free
         self._start = chunk.start
         self._capacity = chunk.length if 0 < chunk.total <= LARGEST_FILE else 0
         self._own_location = ""
-        self.is_stopped = False  # somebody else has won the range, and no piece was written since
+        self._is_overwritten = False
         self._descriptor = os.open(location, os.O_RDWR | os.O_CLOEXEC)
-        self._contests = staging.contests(token)
-        if self._capacity and not range_locks.try_lock(self._descriptor, self._start, self._capacity, exclusive=True):
+        try:
+            is_claimant = not self._capacity or range_locks.try_lock(
+                self._descriptor, self._start, self._capacity, exclusive=True
+            )
+            self._contests = staging.contests(token)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        if not is_claimant:
             os.close(self._descriptor)
             self._own_location = staging.new_name()
             self._descriptor = os.open(self._own_location, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -246,7 +267,7 @@ class ChunkFile:
         """Copy the bytes into `location`, the file of session `token`; the caller is `placing` there."""
         length = min(self.body_length, self._capacity)
         with open(location, "r+b", buffering=0) as session:
-            self._staging.note_contest(token)
+            self._staging.note_contest(token, self._start, length)
             here = self._start if self.is_claimant else 0
             copy_bytes(self._descriptor, session.fileno(), length, here, self._start)
             self._staging.sync_file(session.fileno())
@@ -258,13 +279,22 @@ class ChunkFile:
         if self._own_location:
             self._staging.discard(self._own_location)
 
+    def was_overwritten(self) -> bool:
+        """Whether somebody else has written over this chunk's bytes; to be asked while `writing` or `recording`.
+
+        Even if that one's chunk came to nothing in the end, this one's bytes are no longer there.
+        """
+        contests = self._staging.contests(self.token)
+        if self.is_claimant and contests != self._contests and not self._is_overwritten:
+            notes = self._staging.contested_since(self.token, self._contests)
+            self._contests = contests
+            end = self._start + self._capacity
+            self._is_overwritten = notes is None or any(start < end and self._start < stop for start, stop in notes)
+        return self._is_overwritten
+
     def _write_claimed(self, piece: memoryview) -> None:
         with self._staging.writing(self.token):
-            contests = self._staging.contests(self.token)
-            if contests != self._contests:
-                self._contests = contests
-                self.is_stopped = self.is_stopped or not self._is_free()
-            if not self.is_stopped:
+            if not self.was_overwritten():
                 write_all(self._descriptor, piece, self._start + self.body_length)
 
 

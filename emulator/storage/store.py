@@ -24,9 +24,9 @@ class Store:
         self._layout = layout
         self.rules = rules
         self.locks = NamedLocks(layout.locks)
-        self.content = ContentTree(str(layout.content), rules, self.locks, sync)
-        self.sessions = SessionTable(database, name)
         self.staging = Staging(layout, self.locks, sync)
+        self.content = ContentTree(str(layout.content), rules, self.locks, sync, self.staging.is_alone)
+        self.sessions = SessionTable(database, name)
         self.staging.sweep_sessions(self.sessions.tokens)
 
     def disk_space(self) -> tuple[int, int]:
