@@ -489,7 +489,7 @@ def test_a_wrong_option_is_refused_with_its_name_its_value_and_what_is_allowed(
 def test_wrong_variables_are_all_refused_in_one_go() -> None:
     """Exit code 2, and each is named as the variable it was, so that nobody has to mend one after the other."""
     wrong = {name: (value, allowed) for name, value, allowed in WRONG}
-    wrong |= {"in_memory": ("perhaps", "boolean"), "access_log": ("", "boolean")}
+    wrong |= {"in_memory": ("perhaps", "boolean"), "access_log": ("maybe", "boolean")}
     ended = run(variables=as_variables({name: value for name, (value, _) in wrong.items()}))
     parts = [
         part
