@@ -99,6 +99,7 @@ class ContentTree:
         self._sync = sync
         self._locks = locks
         self._rules = rules
+        self._is_alone = is_alone
         self._folders = FolderReader(rules, is_alone)
         self._stamps = _Stamps()
 
@@ -223,7 +224,7 @@ class ContentTree:
                 self._require(staged)
                 continue  # a folder above came or went in between
             self._folders.forget(os.path.dirname(location))
-            self._sync.directories(os.path.dirname(location), self._root)
+            self._sync.path(os.path.dirname(location), self._root, is_alone=self._is_alone())
             return
         raise FileNotFoundError(staged)
 
@@ -287,6 +288,7 @@ class ContentTree:
             if new and os.path.islink(f"{found.location}/{new[0]}"):
                 raise NameTakenError((*found.parts, new[0]), "link")
             parent = "/".join([found.location, *new])
+            self._sync.making(found.location, new)
             os.makedirs(parent, exist_ok=True)
             self._folders.forget(found.location)
         return f"{parent}/{path.name}"
@@ -304,8 +306,8 @@ class ContentTree:
             except _CHANGED:
                 self._require(staged)
                 continue  # a folder above came or went in between
-            # Up to the root, since another request may just have made a folder above; a clean one costs nothing.
-            self._sync.directories(os.path.dirname(location), self._root)
+            # Up to the root, since another request may just have made a folder above.
+            self._sync.path(os.path.dirname(location), self._root, is_alone=self._is_alone())
             parts = tuple(location.removeprefix(self._root + "/").split("/"))
             return Stored(parts, location, os.lstat(location))
         raise FileNotFoundError(staged)
