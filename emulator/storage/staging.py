@@ -143,17 +143,22 @@ class Staging:
     def link_session(self, token: str, target: str) -> None:
         """Make `target` a second name of a session's bytes, or a copy where the file system has no links.
 
-        Raises `FileNotFoundError` when the bytes are gone.
+        A copy as well where they have a second name already: as what they were published before, in a snapshot
+        perhaps, and publishing them again dates them anew. Raises `FileNotFoundError` when the bytes are gone.
         """
         location = self.session_file(token)
-        try:
-            os.link(location, target)
-        except FileNotFoundError:
-            raise
-        except OSError:
-            with open(location, "rb", buffering=0) as source, open(target, "xb", buffering=0) as copy:
-                copy_bytes(source.fileno(), copy.fileno(), os.fstat(source.fileno()).st_size)
-                self.sync_file(copy.fileno())
+        if os.stat(location).st_nlink == 1:
+            try:
+                os.link(location, target)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                pass
+            else:
+                return
+        with open(location, "rb", buffering=0) as source, open(target, "xb", buffering=0) as copy:
+            copy_bytes(source.fileno(), copy.fileno(), os.fstat(source.fileno()).st_size)
+            self.sync_file(copy.fileno())
 
     def writing(self, token: str) -> AbstractContextManager[None]:
         """Hold off a winner of a contested range in the session's file; any number of claimants may."""
@@ -200,7 +205,10 @@ class Staging:
             directory = lock.with_suffix("")
             if str(directory) == self._directory:
                 continue
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # another process, starting at the same time, swept it
             try:
                 if range_locks.try_lock(descriptor, 0, 1, exclusive=True):
                     shutil.rmtree(directory, ignore_errors=True)

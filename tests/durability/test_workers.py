@@ -18,6 +18,10 @@ from typing import Final, TypeVar
 
 import pytest
 
+from emulator.storage.durability import Durability, Sync
+from emulator.storage.layout import StoreLayout
+from emulator.storage.locks import NamedLocks
+from emulator.storage.staging import Staging
 from tests.durability.servers import (
     DurableServer,
     V,
@@ -445,3 +449,19 @@ def connection_broke(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except ConnectionError:
         return True
+
+
+def test_servers_that_start_at_the_same_time_sweep_what_one_dead_server_left_without_falling_over_each_other(
+    tmp_path: Path,
+) -> None:
+    layout = StoreLayout(tmp_path / "default")
+    layout.create()
+    for number in range(300):
+        (layout.workers / f"{number}.lock").touch()
+    with ThreadPoolExecutor(4) as starting:
+        locks, sync = NamedLocks(layout.locks), Sync(Durability.PROCESS)
+        started = list(starting.map(lambda _: Staging(layout, locks, sync), range(4)))
+    assert len(list(layout.workers.glob("*.lock"))) == 4
+    for staging in started:
+        staging.close()
+    assert not list(layout.workers.iterdir())
