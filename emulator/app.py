@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,22 +12,23 @@ from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
-from emulator.api.call import Services
+from emulator.api.addressing import take_store
+from emulator.api.control import ERROR_HANDLERS, control_router
+from emulator.api.exchange import STORE, Exchange
 from emulator.api.gateway import OWN_PREFIX, is_own
+from emulator.api.guard import Guard, refuse_store
 from emulator.api.own import own_router
 from emulator.api.routes import gateway_app, service_router
-from emulator.clock import Clock, SystemClock
-from emulator.operations.content import Content
-from emulator.operations.copying import Copying
+from emulator.clock import Clock
+from emulator.control.faults import read_faults
+from emulator.control.progress import Progress
+from emulator.control.seeding import seed_from_path
+from emulator.control.stores import IsolatedStore, Stores
 from emulator.operations.expiry import sweep_forever
-from emulator.operations.uploads import Uploads
-from emulator.protocol.content_path import PathRules
-from emulator.settings import Settings
+from emulator.settings import SettingError, Settings
 from emulator.storage.database import Database
-from emulator.storage.durability import Sync
 from emulator.storage.errors import DataDirectoryError
 from emulator.storage.layout import DataDirectory
-from emulator.storage.store import Store
 
 _WORKER_THREADS = 32
 _IDLE_POLL_SECONDS = 0.005
@@ -59,62 +61,74 @@ class Emulator(FastAPI):
     """FastAPI for the emulator's own pages; the service's requests go to its gateway, past FastAPI's middleware."""
 
     gateway: ASGIApp
-    running = 0
+    guard: Guard
+    exchange: Exchange
+    stores: Stores
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or is_own(scope["path"]):
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        self.running += 1
+        name = take_store(scope)
+        try:
+            store = self.stores.at_hand(name) or await self.stores.get(name)
+        except ValueError as error:
+            await refuse_store(str(error))(scope, receive, send)
+            return
+        scope[STORE] = store
+        if is_own(scope["path"]):
+            refusal = self.guard.refusal(scope)
+            await (refusal or super().__call__)(scope, receive, send)
+            return
+        await self._serve(store, scope, receive, send)
+
+    async def _serve(self, store: IsolatedStore, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        assert task
+        store.requests.add(task)
+        self.exchange.begin(scope)
         try:
             await self.gateway(scope, receive, send)
         finally:
-            self.running -= 1
+            self.exchange.end(scope)
+            store.requests.discard(task)
 
     async def wait_until_idle(self) -> None:
         """Let requests that were cut short clean up after themselves."""
-        while self.running:  # noqa: ASYNC110  # once, at the very end
+        while any(store.requests for store in self.stores.opened()):  # noqa: ASYNC110  # once, at the very end
             await asyncio.sleep(_IDLE_POLL_SECONDS)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     """An emulator on the data directory of `settings`, ready to be served; two in one process do not meet.
 
-    Raises `DataDirectoryError` or `NewerDataError` when its data cannot be used.
+    `clock` becomes that of the default store. Raises `DataDirectoryError` or `NewerDataError` when the data cannot be
+    used, and `SettingError` when the files named for faults or content cannot.
     """
-    clock = clock or SystemClock()
     prepare_data(settings)
     data = DataDirectory(settings.data)
     database = Database.at(data.database, settings.durability)
     database.check_file()
-    rules = PathRules(settings.profile)
     try:
-        store = Store(data.store(), database, rules, Sync(settings.durability))
+        stores = Stores(settings, data, database, clock)
     except OSError as error:
         raise DataDirectoryError(settings.data, str(error)) from error
-    uploads = Uploads(store, clock, settings.session_timeout)
-    services = Services(
-        profile=settings.profile,
-        rules=rules,
-        cluster_id=settings.cluster_id,
-        content=Content(store, clock, settings.page_size),
-        copying=Copying(store, clock, settings.profile),
-        uploads=uploads,
-    )
+    prepare_default(stores.default, settings)
+    exchange = Exchange(settings.cluster_id, settings.hints)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="emulator") as workers:
             asyncio.get_running_loop().set_default_executor(workers)
-            sweep = asyncio.create_task(sweep_forever(uploads, settings.sweep_interval))
+            sweep = asyncio.create_task(sweep_forever(stores.sweeps, settings.sweep_interval))
             yield
             sweep.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sweep
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(app.wait_until_idle(), _CLEAN_UP_SECONDS)
-        store.close()
+        stores.close()
         database.close()
 
     app = Emulator(
@@ -127,8 +141,35 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
         redoc_url=None,
         redirect_slashes=False,
     )
-    routes = service_router(services)
-    app.gateway = gateway_app(services, routes)
-    app.include_router(own_router(store.find_fault, app.openapi))
+    app.exception_handlers.update(ERROR_HANDLERS)
+    routes = service_router(settings.profile, exchange)
+    app.stores = stores
+    app.exchange = exchange
+    app.guard = Guard(settings.control_token, settings.allowed_origins)
+    app.gateway = gateway_app(settings.profile, exchange, routes)
+    app.include_router(own_router(lambda: stores.default.opened.store.find_fault(), app.openapi))
+    app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app
+
+
+def prepare_for_workers(settings: Settings) -> None:
+    """Make the data ready for several processes that will share it; raises what `create_app` does."""
+    prepare_data(settings)
+    if settings.seed:
+        create_app(settings).stores.close()
+
+
+def prepare_default(store: IsolatedStore, settings: Settings) -> None:
+    """Set the faults and put in the content that the settings name; raises `SettingError`."""
+    try:
+        if settings.faults:
+            for fault in read_faults(json.loads(settings.faults.read_text())):
+                store.faults.add(fault)
+    except (OSError, ValueError) as error:
+        raise SettingError("faults", f"{settings.faults}: {error}") from error
+    try:
+        if settings.seed:
+            seed_from_path(settings.seed, store, "", Progress())
+    except (OSError, ValueError) as error:
+        raise SettingError("seed", f"{settings.seed}: {error}") from error

@@ -21,7 +21,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from emulator import __version__
-from emulator.settings import ENVIRONMENT_PREFIX, Settings, show_duration
+from emulator.settings import ENVIRONMENT_PREFIX, SettingError, Settings
+from emulator.units import show_duration
+from emulator.verbs import add_verbs
+from emulator.verbs import run as run_verb
 
 _MEMORY_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # only asked for its size; the directory made in it is ours
 _MEMORY_WORTH_USING: Final = 1 << 30
@@ -50,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "serve")
-    options = vars(_parser().parse_args(given))
+    parsed = _parser().parse_args(given)
+    if parsed.command != "serve":
+        return run_verb(parsed)
+    options = vars(parsed)
     options.pop("command", None)
     try:
         return _serve(_settings(options))
@@ -74,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, field in Settings.model_fields.items():
         _add_option(serve, name, field)
+    add_verbs(commands)
     return parser
 
 
@@ -129,7 +136,7 @@ def _reason(fault: ErrorDetails) -> str:
 
 def _serve(settings: Settings) -> int:
     # Imported here so that --help, --version and a wrong setting answer without loading the server.
-    from emulator.app import create_app, prepare_data
+    from emulator.app import create_app, prepare_for_workers
     from emulator.logs import set_up_logging
     from emulator.server import run
     from emulator.storage.errors import DataDirectoryError, NewerDataError
@@ -139,6 +146,8 @@ def _serve(settings: Settings) -> int:
         raise StopError(
             ExitCode.WRONG_SETTING, "--workers: this system has no locks that processes could share: only 1 is possible"
         )
+    if settings.workers > 1 and settings.faults:
+        raise StopError(ExitCode.WRONG_SETTING, "--faults: they live in one process, so --workers has to be 1")
     set_up_logging(settings)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _stop_early)
@@ -146,13 +155,15 @@ def _serve(settings: Settings) -> int:
         try:
             app = create_app(placed) if placed.workers == 1 else None
             if app is None:
-                prepare_data(placed)
+                prepare_for_workers(placed)
         except DataDirectoryError as error:
             raise StopError(
                 ExitCode.DATA_UNUSABLE, f"{error}; choose another with --data, or make it writable for this user"
             ) from None
         except NewerDataError as error:
             raise StopError(ExitCode.DATA_TOO_NEW, str(error)) from None
+        except SettingError as error:
+            raise StopError(ExitCode.WRONG_SETTING, f"{_option(error.name)}: {error}") from None
 
         def announce() -> None:
             print(_start_line(placed, listener), flush=True)
@@ -162,7 +173,7 @@ def _serve(settings: Settings) -> int:
         else:
             from emulator.workers import Workers
 
-            Workers(placed, listener).run(announce)
+            Workers(placed.model_copy(update={"seed": None}), listener).run(announce)
     return ExitCode.OK
 
 

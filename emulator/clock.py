@@ -1,42 +1,117 @@
 """The only source of "now" in the program: every timestamp and every expiry reads one clock."""
 
-import threading
+import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LONGEST_WAIT_SECONDS: Final = 3600.0
 
 
-class Clock(Protocol):
-    """Something that tells the time."""
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """From machine time `since_ns` on, when it was `start_ns`, time runs `rate` times as fast as the machine's."""
+
+    since_ns: int
+    start_ns: int
+    rate: float
+
+    def at(self, machine_ns: int) -> int:
+        return self.start_ns + int((machine_ns - self.since_ns) * self.rate)
+
+
+_REAL: Final = _Course(0, 0, 1.0)
+
+
+class Clock:
+    """A clock that runs like the machine's until it is moved, stopped, or made to run faster or slower.
+
+    Any thread may read and change it; `sleep` is for the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._course = _REAL
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @classmethod
+    def frozen_at(cls, moment: datetime) -> "Clock":
+        """A clock that stands still at `moment`."""
+        clock = cls()
+        clock.freeze(moment)
+        return clock
 
     def now_ns(self) -> int:
         """Nanoseconds since 1970-01-01 UTC."""
-        ...
+        course = self._course
+        return time.time_ns() if course is _REAL else course.at(time.time_ns())
 
+    @property
+    def rate(self) -> float:
+        """How many seconds pass here in one of the machine's; 0 for a clock that stands still."""
+        return self._course.rate
 
-class SystemClock:
-    """The machine's own time."""
+    @property
+    def offset(self) -> timedelta:
+        """How far it is ahead of the machine's clock right now."""
+        return timedelta(microseconds=(self.now_ns() - time.time_ns()) / 1000)
 
-    def now_ns(self) -> int:
-        """Nanoseconds since 1970-01-01 UTC."""
-        return time.time_ns()
+    @property
+    def is_real(self) -> bool:
+        """Whether it is the machine's own time."""
+        return self._course is _REAL
 
+    def reset(self) -> None:
+        """Run like the machine's clock again."""
+        self._set(_REAL)
 
-class ManualClock:
-    """A clock that stands still until it is moved, so that half an hour passes in no time."""
-
-    def __init__(self, start: datetime = datetime(2024, 5, 1, 10, 20, 30, 123000, UTC)) -> None:
-        self._lock = threading.Lock()
-        self._now_ns = (start - _EPOCH) // timedelta(microseconds=1) * 1000
-
-    def now_ns(self) -> int:
-        """Nanoseconds since 1970-01-01 UTC."""
-        with self._lock:
-            return self._now_ns
+    def freeze(self, moment: datetime | None = None) -> None:
+        """Stand still, now or at `moment`."""
+        self._set(_Course(time.time_ns(), self.now_ns() if moment is None else to_ns(moment), 0.0))
 
     def advance(self, step: timedelta) -> None:
-        """Move the clock; a negative `step` moves it back."""
-        with self._lock:
-            self._now_ns += step // timedelta(microseconds=1) * 1000
+        """Move forward, or back with a negative `step`, and go on as before."""
+        self._set(_Course(time.time_ns(), self.now_ns() + step // _MICROSECOND * 1000, self.rate))
+
+    def set(self, moment: datetime) -> None:
+        """Move to `moment` and go on as before."""
+        self._set(_Course(time.time_ns(), to_ns(moment), self.rate))
+
+    def run(self, rate: float) -> None:
+        """From now on let `rate` seconds pass in one of the machine's."""
+        self._set(_Course(time.time_ns(), self.now_ns(), rate))
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait until this much time has passed here, however the clock is changed meanwhile."""
+        until = self.now_ns() + duration // _MICROSECOND * 1000
+        while (left := until - self.now_ns()) > 0:
+            changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(changed)
+            try:
+                seconds = left / 1e9 / self.rate if self.rate else _LONGEST_WAIT_SECONDS
+                await asyncio.wait([changed], timeout=min(seconds, _LONGEST_WAIT_SECONDS))
+            finally:
+                self._waiting.discard(changed)
+
+    def _set(self, course: _Course) -> None:
+        self._course = course
+        for waiting in list(self._waiting):
+            waiting.get_loop().call_soon_threadsafe(_wake, waiting)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+def to_ns(moment: datetime) -> int:
+    """Nanoseconds since 1970; a moment without a zone is UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // _MICROSECOND * 1000
+
+
+def to_datetime(moment_ns: int) -> datetime:
+    """The moment, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=moment_ns // 1000)

@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -27,6 +27,9 @@ from emulator.operations.body import ClientGoneError, Piece, in_thread
 EXTENSION: Final = "imagestore.direct_body"
 """Key of a `DirectBody` among the extensions of an ASGI scope."""
 
+CONNECTION: Final = "imagestore.connection"
+"""Key of the `Connection` among the extensions of an ASGI scope."""
+
 _BUFFER_SIZE: Final = 1024 * 1024
 _LOW_WATER: Final = 1024 * 1024
 _LONGEST_HEAD: Final = 128 * 1024
@@ -35,6 +38,18 @@ _TURN_SECONDS: Final = 0.1
 _IS_POSIX: Final = os.name == "posix"
 
 _of_thread = threading.local()
+
+
+class Connection(Protocol):
+    """The connection a request came on, to be ended without an answer or in the middle of one."""
+
+    def cut(self) -> None:
+        """Break it off: what was not sent yet is never sent."""
+        ...
+
+    def finish(self) -> None:
+        """Send what was written, and end it."""
+        ...
 
 
 class DirectProtocol(HttpToolsProtocol):
@@ -93,8 +108,24 @@ class DirectProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         if _IS_POSIX and self.scheme == "http":
-            self.scope["extensions"] = {EXTENSION: DirectBody(self)}  # type: ignore[dict-item]  # ours is no dict
+            self.scope["extensions"] = {EXTENSION: DirectBody(self), CONNECTION: self}  # type: ignore[dict-item]  # no dicts
+        else:
+            self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
         super().on_headers_complete()
+
+    def cut(self) -> None:
+        """Break the connection off."""
+        self._forget_client()
+        self.transport.abort()
+
+    def finish(self) -> None:
+        """Send what was written, and end the connection."""
+        self._forget_client()
+        self.transport.close()
+
+    def _forget_client(self) -> None:
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
 
     def stop_reading(self) -> bytes:
         """Read no more from the socket, and hand over what was read already."""

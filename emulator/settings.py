@@ -1,51 +1,27 @@
 """Every setting once: type, default, unit, environment variable (``IMAGESTORE_`` and the name in capitals)."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from emulator.operations.expiry import Expiry
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
 from emulator.protocol.profile import NEWEST_RUNTIME, RUNTIME_BUILDS, Platform, Profile
 from emulator.storage.durability import Durability
+from emulator.units import Duration, Size
 
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
 
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(ms|s|m|h|d)?")
-_LONGEST = timedelta(days=3650)
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
+class SettingError(Exception):
+    """A setting's value turned out to be of no use."""
 
-def parse_duration(value: object) -> object:
-    """``30m``, ``90s``, ``1.5h``, ``250ms`` or a bare number of seconds as a `timedelta`; anything else unchanged."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("a duration is written 30m, 90s, 1.5h, 250ms, 2d or as seconds")
-    try:
-        return timedelta(seconds=float(match.group(1)) * _UNITS[match.group(2) or "s"])
-    except OverflowError:
-        return timedelta.max
-
-
-def _check_duration(value: timedelta) -> timedelta:
-    if not timedelta(0) < value <= _LONGEST:
-        raise ValueError(f"a duration has to be greater than 0s and at most {show_duration(_LONGEST)}")
-    return value
-
-
-def show_duration(value: timedelta) -> str:
-    """A duration in its largest whole unit."""
-    seconds = value.total_seconds()
-    unit, size = next((unit, size) for unit, size in reversed(_UNITS.items()) if seconds % size == 0 or size < 1)
-    return f"{seconds / size:g}{unit}"
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_check_duration)]
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
 
 
 class Settings(BaseSettings):
@@ -65,6 +41,10 @@ class Settings(BaseSettings):
     session_timeout: Duration = Field(
         SESSION_TIMEOUT, description="an upload session's life after its last accepted chunk, as 30m, 90s or seconds"
     )
+    expiry: Expiry = Field(
+        Expiry.EXACT,
+        description="exact: sessions are gone when their time is up; swept: at the real service's next sweep",
+    )
     sweep_interval: Duration = Field(
         timedelta(minutes=1), description="how often the disk space of expired upload sessions is freed"
     )
@@ -79,9 +59,27 @@ class Settings(BaseSettings):
         "auto", description="text for people, json for machines; auto is text on a terminal"
     )
     access_log: bool = Field(True, description="log a line for each request")
+    journal: int = Field(1000, ge=0, le=1_000_000, description="requests each store remembers; 0 for none")
+    journal_hash_limit: Size = Field(
+        1024 * 1024, ge=0, description="largest body whose SHA-256 the journal takes, as 1MiB or bytes"
+    )
+    hints: bool = Field(True, description="say in a header of each error why it was given")
+    faults: Path | None = Field(None, description="JSON file with faults that are set from the start")
+    seed: Path | None = Field(None, description="folder, zip or .sfpkg to put into the store at the start")
+    control_token: str = Field("", description="bearer token that requests below /_emulator must have", repr=False)
+    allowed_origins: str = Field(
+        "", description="origins, separated by commas, whose web pages may use what is below /_emulator"
+    )
     shutdown_timeout: Duration = Field(
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
     )
+
+    @field_validator("faults", "seed")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.exists():
+            raise ValueError("a file or folder that is there")
+        return value
 
     @field_validator("data", mode="before")
     @classmethod

@@ -89,7 +89,10 @@ class Workers:
 
 def worker_environment(settings: Settings, listener: int) -> dict[str, str]:
     """This process's environment, with every setting and the listening socket in it."""
-    values = {ENVIRONMENT_PREFIX + name.upper(): _text(value) for name, value in settings.model_dump().items()}
+    values = {
+        ENVIRONMENT_PREFIX + name.upper(): "" if value is None else _text(value)
+        for name, value in settings.model_dump().items()
+    }
     return {**os.environ, **values, _LISTENER: str(listener)}
 
 

@@ -1,47 +1,33 @@
 """One call of the gateway: what every operation reads from a request before its own work begins."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from starlette.requests import Request
 
 from emulator.api.body import HttpBody
 from emulator.api.gateway import unescape
-from emulator.operations.content import Content
-from emulator.operations.copying import Copying
-from emulator.operations.uploads import Uploads
+from emulator.control.stores import IsolatedStore
 from emulator.protocol.api_version import ApiVersion
-from emulator.protocol.content_path import ContentPath, PathRules
+from emulator.protocol.content_path import ContentPath
 from emulator.protocol.content_range import ContentRange, parse_content_range
 from emulator.protocol.errors import FabricError
 from emulator.protocol.limits import DEFAULT_TIMEOUT_SECONDS, TOKEN_LIMIT
 from emulator.protocol.numbers import parse_unsigned
-from emulator.protocol.profile import Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the routes of one emulator work with."""
-
-    profile: Profile
-    rules: PathRules
-    cluster_id: str
-    content: Content
-    copying: Copying
-    uploads: Uploads
 
 
 class Call:
     """A matched request of an accepted api-version."""
 
-    def __init__(self, request: Request, services: Services, query: dict[str, str], api_version: ApiVersion) -> None:
+    def __init__(
+        self, request: Request, store: IsolatedStore, query: dict[str, str], api_version: ApiVersion, body: HttpBody
+    ) -> None:
         self._request = request
         self._query = query
-        self.services = services
+        self.store = store
         self.api_version = api_version
-        self.body = HttpBody(request)
+        self.body = body
 
-    @property
+    @cached_property
     def path_text(self) -> str:
         """The content path as upload sessions keep it: decoded, not normalised."""
         return unescape(self._request.path_params.get("content_path", ""))
@@ -49,7 +35,7 @@ class Call:
     @property
     def path(self) -> ContentPath:
         """The content path; the root where the route has none."""
-        return self.services.rules.parse(self.path_text)
+        return self.store.rules.parse(self.path_text)
 
     @property
     def relative_path(self) -> str | None:
@@ -66,8 +52,8 @@ class Call:
         """The continuation token to start from, folded like a path; ``""`` for the start (gateway 4.1)."""
         text = self._query.get("ContinuationToken", "")
         if len(text) > TOKEN_LIMIT:
-            raise FabricError("FABRIC_E_VALUE_TOO_LARGE")
-        rules = self.services.rules
+            raise FabricError("FABRIC_E_VALUE_TOO_LARGE", why=f"a ContinuationToken may have {TOKEN_LIMIT} characters")
+        rules = self.store.rules
         return rules.fold(unescape(text).replace("/", rules.separator).strip(" ").lstrip(rules.separator))
 
     @property
@@ -80,5 +66,5 @@ class Call:
         """Seconds the store may take; raises ``FABRIC_E_TIMEOUT`` when it gets none (gateway 3)."""
         seconds = parse_unsigned(self._query.get("timeout", ""), 32)
         if seconds == 0:
-            raise FabricError("FABRIC_E_TIMEOUT")
+            raise FabricError("FABRIC_E_TIMEOUT", why="timeout=0 leaves no time for anything")
         return float(DEFAULT_TIMEOUT_SECONDS if seconds is None else seconds)

@@ -9,4 +9,4 @@ from emulator.api.shapes import CLUSTER_VERSION
 
 async def get_cluster_version(call: Call) -> Response:
     """The version of the emulated runtime."""
-    return json_reply(CLUSTER_VERSION, {"Version": call.services.profile.build})
+    return json_reply(CLUSTER_VERSION, {"Version": call.store.profile.build})

@@ -7,13 +7,15 @@ what the service would match on.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator.api.replies import error_reply, length_required_reply
+from emulator.api.replies import length_required_reply
 from emulator.protocol.errors import FabricError, invalid_argument
 from emulator.protocol.profile import Profile
 
@@ -43,19 +45,19 @@ def read_target(raw_path: bytes, query: bytes, profile: Profile) -> Target:
     if _TIDY_PATH.fullmatch(path) and _TIDY_QUERY.fullmatch(query_text):
         return Target(path, query_text)
     if _BAD_ESCAPE.search(path):
-        raise invalid_argument()
+        raise invalid_argument("the URL has a % without two hexadecimal digits behind it")
     if profile.is_windows:
         path = _cook(path)
         path, mark, rest = path.partition("?")
         query_text = f"{rest}?{query_text}" if mark and query_text else rest or query_text
     elif not _RAW_PATH.fullmatch(path):
-        raise invalid_argument()
+        raise invalid_argument("the path has a character that this platform does not take")
     path = path.partition("#")[0]
     segments = [segment for segment in path.split("/") if segment]
     if _BAD_ESCAPE.search(path) or _BAD_ESCAPE.search(query_text) or _BAD_QUERY.search(query_text):
-        raise invalid_argument()
+        raise invalid_argument("the URL has a bad escape, or its query a character that has to be escaped")
     if "." in segments or ".." in segments:
-        raise invalid_argument()
+        raise invalid_argument("the path has a . or .. in it")
     return Target("/" + "/".join(segments), query_text)
 
 
@@ -66,7 +68,7 @@ def unescape(text: str) -> str:
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
-        raise FabricError("FABRIC_E_INVALID_NAME_URI") from None
+        raise FabricError("FABRIC_E_INVALID_NAME_URI", why="the path, decoded, is not UTF-8") from None
 
 
 def parse_query(query: str) -> dict[str, str]:
@@ -84,9 +86,9 @@ def _cook(path: str) -> str:
     try:
         cooked = unquote_to_bytes(path.encode("latin-1")).decode()
     except UnicodeDecodeError:
-        raise invalid_argument() from None
+        raise invalid_argument("the path is not UTF-8") from None
     if _CONTROL.search(cooked):
-        raise invalid_argument()
+        raise invalid_argument("the path has a control character")
     cooked = cooked.replace("\\", "/")
     if "/." not in cooked:
         return cooked
@@ -94,7 +96,7 @@ def _cook(path: str) -> str:
     for segment in cooked.split("/"):
         if segment == "..":
             if len(resolved) <= 1:
-                raise invalid_argument()  # above the root
+                raise invalid_argument("the path leads above the root")  # above the root
             resolved.pop()
         elif segment != ".":
             resolved.append(segment)
@@ -104,16 +106,17 @@ def _cook(path: str) -> str:
 class Gateway:
     """ASGI middleware: tidies the target of a request."""
 
-    def __init__(self, app: ASGIApp, profile: Profile) -> None:
+    def __init__(self, app: ASGIApp, profile: Profile, refuse: Callable[[Scope, FabricError], Response]) -> None:
         self._app = app
         self._profile = profile
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a tidied request on, or answer a malformed one."""
         try:
             target = read_target(scope["raw_path"], scope["query_string"], self._profile)
         except FabricError as error:
-            await error_reply(error)(scope, receive, send)
+            await self._refuse(scope, error)(scope, receive, send)
             return
         if self._profile.is_windows and _lacks_length(scope):
             await length_required_reply()(scope, receive, send)

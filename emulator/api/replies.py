@@ -9,6 +9,7 @@ from emulator.api.shapes import ErrorBody
 from emulator.protocol.errors import FabricError
 
 SERVER: Final = "Microsoft-HTTPAPI/2.0"
+WHY_HEADER: Final = "x-emulator-why"
 _JSON_HEADERS: Final = {"content-type": "application/json; charset=utf-8", "x-content-type-options": "nosniff"}
 _ERROR: Final = TypeAdapter(ErrorBody)
 _LENGTH_REQUIRED: Final = (
@@ -39,10 +40,13 @@ def bare_reply(status: int) -> Response:
     return Response(b"", status)
 
 
-def error_reply(error: FabricError) -> Response:
-    """The service's error."""
+def error_reply(error: FabricError, *, hints: bool) -> Response:
+    """The service's error; with `hints`, a header says to a person why."""
     body: ErrorBody = {"Error": {"Code": error.code, "Message": error.message}}
-    return json_reply(_ERROR, body, error.status)
+    reply = json_reply(_ERROR, body, error.status)
+    if hints and error.why:
+        reply.headers[WHY_HEADER] = error.why.encode("ascii", "backslashreplace").decode()
+    return reply
 
 
 def length_required_reply() -> Response:

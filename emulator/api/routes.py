@@ -3,11 +3,7 @@
 The gateway has no 404 or 405: whatever matches no route, its api-version included, is a bad argument.
 """
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -20,17 +16,12 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.api import cluster, operations
-from emulator.api.call import Call, Services
-from emulator.api.gateway import OWN_PREFIX, Gateway, parse_query
+from emulator.api.exchange import ENTRY, Exchange, Operation
+from emulator.api.gateway import OWN_PREFIX, Gateway
 from emulator.api.openapi import describe
-from emulator.api.replies import error_reply
-from emulator.operations.body import ClientGoneError
-from emulator.operations.failures import as_fabric_error
-from emulator.protocol.api_version import MINIMUM, SIZES_SINCE, parse_api_version
-from emulator.protocol.errors import FabricError, invalid_argument
+from emulator.protocol.api_version import SIZES_SINCE
+from emulator.protocol.errors import invalid_argument
 from emulator.protocol.profile import Profile
-
-_log = logging.getLogger(__name__)
 
 _ROOT_PAGE: Final = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
@@ -58,19 +49,6 @@ class ContentPathConvertor(Convertor[str]):
 
 
 register_url_convertor("content", ContentPathConvertor())
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of the published contract: its name there, verb, path, handler, and first api-version."""
-
-    name: str
-    verb: str
-    path: str
-    handle: Callable[[Call], Awaitable[Response]]
-    since: Decimal = MINIMUM
-    parameters: tuple[str, ...] = ()
-    needs_upload_sessions: bool = False
 
 
 _CONTENT: Final = "/ImageStore/{content_path:content}"
@@ -153,14 +131,14 @@ class GatewayRoute(APIRoute):
         await response(scope, receive, send)
 
 
-def service_router(services: Services) -> APIRouter:
+def service_router(profile: Profile, exchange: Exchange) -> APIRouter:
     """The routes that this runtime has."""
     router = APIRouter(route_class=GatewayRoute, redirect_slashes=False)
     for operation in OPERATIONS:
-        if exists_on(operation, services.profile):
+        if exists_on(operation, profile):
             router.add_api_route(
                 operation.path,
-                _endpoint(operation, services),
+                _endpoint(operation, exchange),
                 methods=[operation.verb],
                 name=operation.name,
                 operation_id=operation.name,
@@ -171,7 +149,7 @@ def service_router(services: Services) -> APIRouter:
     return router
 
 
-def gateway_app(services: Services, router: APIRouter) -> ASGIApp:
+def gateway_app(profile: Profile, exchange: Exchange, router: APIRouter) -> ASGIApp:
     """The service: requests as its gateway sees them, then the first of its routes that matches."""
     routes = [route for route in router.routes if isinstance(route, GatewayRoute)]
 
@@ -182,9 +160,10 @@ def gateway_app(services: Services, router: APIRouter) -> ASGIApp:
                 scope.update(matched)
                 await route.app(scope, receive, send)
                 return
-        await error_reply(invalid_argument())(scope, receive, send)
+        why = f"no operation of this runtime is a {scope['method']} of such a path"
+        await exchange.refuse(scope, invalid_argument(why))(scope, receive, send)
 
-    return Gateway(dispatch, services.profile)
+    return Gateway(dispatch, profile, exchange.refuse)
 
 
 def exists_on(operation: Operation, profile: Profile) -> bool:
@@ -194,43 +173,14 @@ def exists_on(operation: Operation, profile: Profile) -> bool:
     return operation.since <= profile.newest_api_version
 
 
-def _endpoint(operation: Operation, services: Services) -> Endpoint:
+def _endpoint(operation: Operation, exchange: Exchange) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        try:
-            return await operation.handle(_read_call(request, operation, services))
-        except ClientGoneError:
-            _log.info("%s %s: the client went away before its request was complete", request.method, request.url.path)
-            return Response(status_code=400)
-        except asyncio.CancelledError:
-            _log.warning("%s %s: cut short, the emulator is stopping", request.method, request.url.path)
-            return error_reply(FabricError("E_ABORT"))
-        except Exception as error:  # noqa: BLE001  # the one place where any failure becomes an answer
-            return error_reply(_fabric_error(error))
+        return await exchange.answer(request, operation)
 
     return endpoint
 
 
-async def _root(_request: Request) -> Response:
+async def _root(request: Request) -> Response:
     """What a client sees that only asks whether anything answers."""
+    request.scope[ENTRY].status = 200
     return HTMLResponse(_ROOT_PAGE)
-
-
-def _read_call(request: Request, operation: Operation, services: Services) -> Call:
-    query = parse_query(request.scope["gateway_query"])
-    api_version = parse_api_version(query.get("api-version"), services.profile.newest_api_version, operation.since)
-    if api_version is None:
-        raise invalid_argument()
-    cluster_id = request.headers.get("clusterid") if services.cluster_id else None
-    if cluster_id is not None and cluster_id.lower() != services.cluster_id.lower():
-        raise FabricError("E_ACCESSDENIED")
-    return Call(request, services, query, api_version)
-
-
-def _fabric_error(error: Exception) -> FabricError:
-    known = as_fabric_error(error)
-    if known is None:
-        _log.error("unexpected error", exc_info=error)
-        return FabricError("E_FAIL")
-    if known.status >= 500 and known is not error:
-        _log.warning("%s: %s", known.code, error)
-    return known

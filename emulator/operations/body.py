@@ -55,7 +55,9 @@ class Turns:
             async with asyncio.timeout(timeout):
                 await self._free.acquire()
         except TimeoutError:
-            raise FabricError("FABRIC_E_TIMEOUT") from None
+            raise FabricError(
+                "FABRIC_E_TIMEOUT", why=f"other requests of its kind kept it waiting for {timeout:g} s"
+            ) from None
         try:
             yield
         finally:

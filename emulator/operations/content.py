@@ -1,5 +1,7 @@
 """Content: upload a whole file, list, delete, sizes."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +14,7 @@ from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
 from emulator.protocol.limits import PAGE_SIZE
 from emulator.storage.content_tree import FileEntry, FolderEntry, Stored
-from emulator.storage.disk import AppendingWriter, write_file
+from emulator.storage.disk import AppendingWriter, read_pieces, write_file
 from emulator.storage.errors import LockTimeoutError
 from emulator.storage.store import Store
 
@@ -73,7 +75,7 @@ class Content:
     async def upload_file(self, path: ContentPath, body: Body, timeout: float) -> None:
         """Store the whole body at `path`, over whatever file was there; a body that breaks off changes nothing."""
         if path.is_root:
-            raise invalid_argument()
+            raise invalid_argument("the path names the store itself")
         staged = self._store.staging.new_name()
         try:
             small = await body.read_small()
@@ -114,6 +116,7 @@ class Content:
                 raise FabricError(
                     "FABRIC_E_VALUE_TOO_LARGE",
                     f"Entry is too large. Estimated size and maximum allowed size are: {estimate} {self._page_size}",
+                    why="api-version 1.0, 2.0 and 3.0 list without pages, and this listing is too long for one",
                 )
             if isinstance(entry, FileEntry):
                 files.append(entry)
@@ -131,9 +134,11 @@ class Content:
     async def delete(self, path: ContentPath, timeout: float) -> None:
         """Delete a file, or a folder with all that is in it; nothing there is fine too (store 5)."""
         if path.is_root:
-            raise invalid_argument()
+            raise invalid_argument("the path names the store itself")
         if is_reserved(path):
-            raise FabricError("FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR")
+            raise FabricError(
+                "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {path.name} for itself"
+            )
         async with self._turns.take(timeout):
             await in_thread(self._delete, path, timeout)
 
@@ -146,14 +151,31 @@ class Content:
             self._store.content.take_out(stored, trash)
         self._store.staging.discard(trash)
 
+    def all_files(self) -> Iterator[Stored]:
+        """Every file of the store, at any depth, in order of their paths."""
+        root = self._store.content.find(self._rules.of([]))
+        return iter(sorted(self._store.content.files(root), key=lambda each: each.parts) if root else [])
+
+    def read(self, path: ContentPath) -> tuple[int, Iterator[bytes]]:
+        """A file's size and bytes, as it was when it was opened; raises ``FABRIC_E_FILE_NOT_FOUND`` for none."""
+        stored = self._store.content.find(path)
+        if stored is None or stored.is_folder:
+            raise file_not_found("no file is stored there")
+        try:
+            file = open(stored.location, "rb", buffering=0)  # noqa: SIM115  # closed when its pieces are read
+        except FileNotFoundError:
+            raise file_not_found("the file was deleted a moment ago") from None
+        size = os.fstat(file.fileno()).st_size
+        return size, read_pieces(file, size)
+
     def folder_size(self, path: ContentPath) -> tuple[Stored, int]:
         """The folder at `path` and the bytes of all files in it; a file counts itself."""
         stored = self._store.content.find(path)
         if stored is None:
-            raise file_not_found()
+            raise file_not_found("nothing is stored there")
         size, count = self._store.content.usage(stored)
         if not count and not path.is_root:
-            raise file_not_found()
+            raise file_not_found("the folder has no files, so it does not exist")
         return stored, size
 
     def store_info(self, staged: Usage) -> StoreInfo:

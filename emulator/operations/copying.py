@@ -11,7 +11,7 @@ from emulator.operations.content import is_reserved
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.copy_description import CopyDescription
-from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
+from emulator.protocol.errors import FabricError, file_not_found, invalid_argument, shortened
 from emulator.protocol.profile import Profile
 from emulator.storage.content_tree import Stored, clone_file
 from emulator.storage.store import Store
@@ -44,10 +44,14 @@ class Copying:
         destination = self._rules.parse(description.destination)
         with changing(self._store.locks, destination, reading=source, timeout=timeout):
             stored = self._store.content.find(source)
-            if stored is None or (stored.is_folder and not self._has_mark(source)):
-                raise file_not_found()
+            if stored is None:
+                raise file_not_found(f"nothing is stored at {shortened(description.source)!r}")
+            if stored.is_folder and not self._has_mark(source):
+                raise file_not_found(
+                    f"the folder {shortened(description.source)!r} has no {MARK_FILE}, so it counts as half uploaded"
+                )
             if destination.is_root:
-                raise invalid_argument()
+                raise invalid_argument("the destination is empty")
             if stored.is_folder:
                 self._copy_folder(stored, source, destination, description)
             else:
@@ -57,7 +61,10 @@ class Copying:
         """Windows compares the source with stored paths as it was sent: other separators match nothing (store 4.2)."""
         path = self._rules.parse(text)
         if self._profile.is_windows and self._rules.fold(text) != self._rules.text(path.key):
-            raise file_not_found()
+            raise file_not_found(
+                f"the source {shortened(text)!r} is compared with stored paths as it is: it has to be written with "
+                f"{self._rules.separator} and without one at its ends"
+            )
         return path
 
     def _copy_file(self, source: Stored, destination: ContentPath, description: CopyDescription) -> None:
@@ -83,9 +90,11 @@ class Copying:
         if not description.overwrites and before and before.is_folder and self._has_mark(destination):
             return
         if is_reserved(destination):
-            raise FabricError("FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR")
+            raise FabricError(
+                "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {destination.name} for itself"
+            )
         if destination.contains(source_path) or (before and source_path.contains(destination)):
-            raise invalid_argument()
+            raise invalid_argument("a folder cannot be copied over itself or over a folder it lies in")
         staged = self._store.staging.new_name()
         try:
             self._clone_folder(source, staged, self._is_skipped(description))
@@ -113,7 +122,7 @@ class Copying:
         try:
             clone_file(source, target, self._date_of_copy(source))
         except FileNotFoundError:
-            raise file_not_found() from None
+            raise file_not_found("the source was deleted while it was copied") from None
 
     def _has_mark(self, folder: ContentPath) -> bool:
         mark = self._store.content.find(self._rules.of([*folder.parts, MARK_FILE]))

@@ -14,17 +14,19 @@ def as_fabric_error(error: Exception) -> FabricError | None:
         case FabricError():
             return error
         case LockTimeoutError():
-            return FabricError("FABRIC_E_TIMEOUT")
+            return FabricError("FABRIC_E_TIMEOUT", why="another request works on the same path, session or database")
         case NameTakenError():
             return FabricError(
                 "FABRIC_E_INVALID_DIRECTORY",
                 f"Invalid Directory: {error}, which keeps no file and folder of one name.",
             )
         case OSError(errno=errno.ENAMETOOLONG):
-            return FabricError("FABRIC_E_PATH_TOO_LONG")
+            return FabricError("FABRIC_E_PATH_TOO_LONG", why="too long for the emulator's own disk")
         case OperationalError() if "locked" in str(error.orig):
-            return FabricError("FABRIC_E_TIMEOUT")
-        case OSError() | SQLAlchemyError():
-            return FabricError("FABRIC_E_IMAGESTORE_IOERROR")
+            return FabricError("FABRIC_E_TIMEOUT", why="another process keeps the database locked")
+        case OSError():
+            return FabricError("FABRIC_E_IMAGESTORE_IOERROR", why=f"the emulator's disk: {error.strerror or error}")
+        case SQLAlchemyError():
+            return FabricError("FABRIC_E_IMAGESTORE_IOERROR", why="the emulator's database failed: see its log")
         case _:
             return None

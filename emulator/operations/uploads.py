@@ -2,11 +2,11 @@
 
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Iterable
 
-from emulator.clock import Clock
 from emulator.operations.body import Body, Piece, Turns, in_thread
 from emulator.operations.content import Usage
+from emulator.operations.expiry import SessionLife
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import FabricError, invalid_argument, range_not_satisfiable
@@ -14,23 +14,35 @@ from emulator.protocol.upload_session import UploadSession
 from emulator.storage.sessions import SessionRows
 from emulator.storage.staging import ChunkFile, OpeningFile
 from emulator.storage.store import Store
+from emulator.units import show_duration
 
 _OpeningKey = tuple[str, str, int]
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.002
+_FOR_EVER = (1 << 63) - 1
+_DELETED = "the session was deleted while the chunk was on its way"
 
 
-def _not_found() -> FabricError:
-    return FabricError("NotFound")
+def _not_found(why: str) -> FabricError:
+    return FabricError("NotFound", why=why)
+
+
+def _unknown(session_id: str, life: SessionLife) -> str:
+    return (
+        f"there is no session {session_id}: it never was, was deleted, or had no new chunk for "
+        f"{show_duration(life.timeout)} and expired"
+    )
 
 
 class Uploads:
     """The operations on upload sessions of one store."""
 
-    def __init__(self, store: Store, clock: Clock, session_timeout: timedelta) -> None:
+    def __init__(self, store: Store, life: SessionLife) -> None:
         self._store = store
-        self._clock = clock
-        self._timeout_ns = session_timeout // timedelta(microseconds=1) * 1000
+        self._life = life
+        self._clock = life.clock
+        if store.sessions.tokens():
+            life.began(lambda: True)
         self._opening = OpeningFiles(store)
         self._turns = Turns()
 
@@ -42,7 +54,7 @@ class Uploads:
         service does once it has read the body.
         """
         if self._store.rules.parse(path).is_root:
-            raise invalid_argument()
+            raise invalid_argument("the path names the store itself")
         arrival = Arrival(self, path, session_id, chunk)
         try:
             small = await body.read_small()
@@ -84,14 +96,14 @@ class Uploads:
     def _commit(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
         if session is None:
-            raise invalid_argument()
+            raise invalid_argument(_unknown(session_id, self._life))
         session.check_commit()
         path = self._store.rules.parse(session.path)
         staged = self._store.staging.new_name()
         with changing(self._store.locks, path, timeout=timeout):
             session = self.find(session_id)
             if session is None:
-                raise invalid_argument()
+                raise invalid_argument(f"session {session_id} was deleted meanwhile")
             stored = self._store.content.find(path)
             if stored and stored.identity == session.published:
                 return
@@ -109,33 +121,61 @@ class Uploads:
     def _delete(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
         if session is None:
-            raise _not_found()
+            raise _not_found(_unknown(session_id, self._life))
         with self._store.staging.placing(session.staging, timeout):
             with self._store.sessions.change(timeout) as rows:
                 current = rows.find(session_id, self.alive_since_ns)
                 if current is None or current.staging != session.staging:
-                    raise _not_found()
+                    raise _not_found(f"session {session_id} was deleted meanwhile")
                 rows.delete(session_id)
             self._store.staging.discard_session(session.staging)
 
+    def all(self) -> list[UploadSession]:
+        """Every living session."""
+        return self._store.sessions.all(self.alive_since_ns)
+
     def expire(self) -> list[UploadSession]:
         """Free what expired sessions hold; they were invisible already."""
-        expired = self._store.sessions.delete_expired(self.alive_since_ns)
-        for session in expired:
+        return self._drop(self.alive_since_ns)
+
+    def forget_all(self) -> list[UploadSession]:
+        """Lose every session at once, as the real service does when another replica becomes primary."""
+        return self._drop(_FOR_EVER)
+
+    def is_published(self, session: UploadSession) -> bool:
+        """Whether the file at its path is the one that its commit made."""
+        stored = self._store.content.find(self._store.rules.parse(session.path))
+        return stored is not None and stored.identity == session.published
+
+    def renew_published(self, sessions: Iterable[UploadSession]) -> None:
+        """The files that these sessions published were given a second name, which makes the disk date them anew."""
+        for session in sessions:
+            stored = self._store.content.find(self._store.rules.parse(session.path)) if session.published else None
+            if stored:
+                self._store.sessions.republished(session.published, stored.identity)
+
+    def _drop(self, alive_since_ns: int) -> list[UploadSession]:
+        dropped = self._store.sessions.delete_expired(alive_since_ns)
+        for session in dropped:
             self._store.staging.discard_session(session.staging)
         self._store.staging.sweep_sessions(self._store.sessions.tokens)
-        return expired
+        return dropped
 
     def _link(self, session: UploadSession, staged: str) -> None:
         try:
             self._store.staging.link_session(session.staging, staged)
         except FileNotFoundError:
-            raise _not_found() from None
+            raise _not_found(f"the bytes of session {session.session_id} are lost") from None
 
     @property
     def alive_since_ns(self) -> int:
         """A session last changed at this time or before has expired."""
-        return self._clock.now_ns() - self._timeout_ns
+        return self._life.alive_since_ns
+
+    @property
+    def life(self) -> SessionLife:
+        """When sessions end."""
+        return self._life
 
     @property
     def store(self) -> Store:
@@ -214,19 +254,19 @@ class Arrival:
     def _finish(self, last_piece: bytes, timeout: float) -> None:
         self.write(last_piece)
         if self._refusal or not self._file:
-            raise self._refusal or _not_found()
+            raise self._refusal or _not_found(_DELETED)
         self._file.sync()
         for _ in range(_ATTEMPTS):
             with self._staging.recording(self._file.token, timeout):
                 if self._file.was_overwritten():  # and if the other chunk came to nothing, this one can be sent again
-                    raise FabricError("FABRIC_E_TIMEOUT") if self._is_free() else range_not_satisfiable()
+                    raise self._overwritten()
                 token = self._record(self._file, timeout)
             if token is None:
                 return
             with self._staging.placing(token, timeout):
                 if self._place_and_record(self._file, token, timeout):
                     return
-        raise FabricError("E_ABORT")
+        raise FabricError("E_ABORT", why="the session came and went too often while the chunk was recorded")
 
     def close(self) -> None:
         """Let go of everything; what did not count leaves no trace."""
@@ -279,9 +319,12 @@ class Arrival:
         if session:
             session.check_chunk(self._path, self._chunk)
 
-    def _is_free(self) -> bool:
+    def _overwritten(self) -> FabricError:
+        """Another request for the same bytes was faster, and may or may not have come to something."""
         session = self._uploads.find(self._session_id)
-        return session is None or session.received.is_free(self._chunk.start, self._chunk.end, session.size)
+        if session is None or session.received.is_free(self._chunk.start, self._chunk.end, session.size):
+            return FabricError("FABRIC_E_TIMEOUT", why="another request for these bytes was faster, and failed")
+        return range_not_satisfiable("another request for these bytes was faster")
 
     def _record(self, file: ChunkFile, timeout: float) -> str | None:
         """Make the chunk count if its bytes are where they belong; else answer with the token of that file."""
@@ -297,7 +340,7 @@ class Arrival:
             elif session.staging == file.token or self._is_own(file):
                 return session.staging
             else:
-                raise _not_found()  # the session this chunk joined was deleted; another has its id now
+                raise _not_found(_DELETED)  # another has its id now
         return None
 
     def _is_own(self, file: ChunkFile) -> bool:
@@ -333,13 +376,14 @@ class Arrival:
     def _still_opening(self) -> OpeningFile:
         """The file this chunk may make a session of; without one, its session was deleted under it (gateway 4.3)."""
         if self._opening is None or self._opening.is_adopted:
-            raise _not_found()
+            raise _not_found(_DELETED)
         return self._opening
 
     def _create(self, rows: SessionRows, file: ChunkFile, opening: OpeningFile) -> None:
         session = UploadSession(self._session_id, self._path, self._chunk.total, 0, opening.token)
         session.take_chunk(self._chunk, file.body_length, self._uploads.now_ns())
         self._expired = rows.delete(self._session_id)
+        self._uploads.life.began(lambda: rows.is_empty(self._uploads.alive_since_ns))
         with self._staging.adopting(opening):
             rows.insert(session)
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from emulator.protocol.errors import FabricError, invalid_argument
+from emulator.protocol.errors import FabricError, invalid_argument, shortened
 from emulator.protocol.profile import Profile
 
 MARK_FILE: Final = "_.dir"
@@ -63,14 +63,17 @@ class PathRules:
         Raises ``E_INVALIDARG`` for a path that cannot be stored (store 1.5). Empty text is the root.
         """
         if len(text) > _LONGEST:
-            raise invalid_argument()
+            raise invalid_argument(f"the path has more than {_LONGEST} characters")
         text = text.replace(self._other_separator, self.separator).strip(" ").strip(self.separator)
         while self._doubled in text:
             text = text.replace(self._doubled, self.separator)
         if not text:
             return _ROOT
         if not self._path.fullmatch(text):
-            raise invalid_argument()
+            raise invalid_argument(
+                f"the path {shortened(text)!r} has a part that is . or .., or longer than {_LONGEST_PART}, "
+                "or has a character that no file name has"
+            )
         return self._made_of(text.split(self.separator))
 
     def of(self, parts: list[str]) -> ContentPath:
@@ -79,12 +82,12 @@ class PathRules:
         Raises ``E_INVALIDARG`` when one is not a name, ``FABRIC_E_PATH_TOO_LONG`` for too many.
         """
         if not all(map(self.is_name, parts)):
-            raise invalid_argument()
+            raise invalid_argument("the path has a part that is no file name")
         return self._made_of(parts)
 
     def _made_of(self, parts: list[str]) -> ContentPath:
         if len(parts) > _DEEPEST:
-            raise FabricError("FABRIC_E_PATH_TOO_LONG")
+            raise FabricError("FABRIC_E_PATH_TOO_LONG", why=f"the path has more than {_DEEPEST} parts")
         return ContentPath(tuple(parts), tuple(map(self.fold, parts)))
 
     def is_name(self, part: str) -> bool:

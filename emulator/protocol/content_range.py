@@ -40,12 +40,14 @@ def parse_content_range(header: str) -> ContentRange:
         header = header[_UNIT.match(header).end() :]  # type: ignore[union-attr]  # the pattern matches empty text
     sides = [side for side in header.split("/") if side]
     if len(sides) != 2:
-        raise range_not_satisfiable()
+        raise range_not_satisfiable(f"Content-Range {header!r} is not of the form bytes first-last/size")
     total = parse_unsigned(sides[1], 64, any_base=True)
     positions = [text for text in sides[0].split("-") if text]
     if len(positions) != 2:
         positions = ["0", "0"]
     start, end = (parse_unsigned(text, 64, any_base=True) for text in positions)
     if start is None or end is None or total is None or start > end or end > total:
-        raise range_not_satisfiable()
+        raise range_not_satisfiable(
+            f"Content-Range {header!r} has no two numbers in order, or ends behind the size of the file"
+        )
     return ContentRange(start, end, total)

@@ -39,12 +39,12 @@ def parse_copy_description(body: bytes) -> CopyDescription:
                 description.destination = _text(value)
             case "SkipFiles":
                 if not isinstance(value, list) or isinstance(value, _Members):
-                    raise invalid_argument()
+                    raise invalid_argument("SkipFiles is not a list")
                 description.skip_files += map(_text, value)
             case "CopyFlag":
                 description.overwrites = _flag(value) == _OVERWRITE
             case "CheckMarkFile" if not isinstance(value, bool):
-                raise invalid_argument()
+                raise invalid_argument("CheckMarkFile is neither true nor false")
     return description
 
 
@@ -71,15 +71,15 @@ def _members(body: bytes) -> _Members:
     try:
         value, _ = _DECODER.raw_decode(body.decode("utf-8").lstrip(" \t\r\n"))
     except (ValueError, RecursionError):
-        raise invalid_argument() from None
+        raise invalid_argument("the body is not JSON") from None
     if not isinstance(value, _Members):
-        raise invalid_argument()
+        raise invalid_argument("the body is not a JSON object")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise invalid_argument()
+        raise invalid_argument("a path in the body is not a text")
     return str(value)
 
 
@@ -91,7 +91,7 @@ def _flag(value: Any) -> int:
             return _FLAGS[value]
         if _NUMERIC.fullmatch(value):
             return int(value, 16 if "x" in value.lower() else 10)
-    raise invalid_argument()
+    raise invalid_argument("CopyFlag is none of the flags")
 
 
 def _truncate(number: float) -> int:

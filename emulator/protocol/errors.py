@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 NO_MESSAGE: Final = "Null"
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +111,35 @@ ERRORS: Final = _table(
 
 
 class FabricError(Exception):
-    """The one exception of the program that becomes an answer: a code of the table, perhaps with its own message."""
+    """The one exception of the program that becomes an answer: a code of the table, perhaps with its own message.
 
-    def __init__(self, code: str, message: str | None = None) -> None:
+    `why` explains it to a person, in words the service does not have; no client may depend on it.
+    """
+
+    def __init__(self, code: str, message: str | None = None, *, why: str = "") -> None:
         entry = ERRORS[code]
         self.code = entry.code
         self.status = entry.status
         self.message = entry.message if message is None else message
+        self.why = why
         super().__init__(f"{self.code}: {self.message}")
 
 
-def invalid_argument(message: str | None = None) -> FabricError:
+def invalid_argument(why: str) -> FabricError:
     """``E_INVALIDARG``, the answer to every bad argument and every unknown route."""
-    return FabricError("E_INVALIDARG", message)
+    return FabricError("E_INVALIDARG", why=why)
 
 
-def range_not_satisfiable() -> FabricError:
+def range_not_satisfiable(why: str) -> FabricError:
     """The answer to every bad, repeated or overlapping range: 400, never 416."""
-    return FabricError("FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE")
+    return FabricError("FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE", why=why)
 
 
-def file_not_found() -> FabricError:
+def file_not_found(why: str) -> FabricError:
     """A copy source or a sized folder that isn't there."""
-    return FabricError("FABRIC_E_FILE_NOT_FOUND")
+    return FabricError("FABRIC_E_FILE_NOT_FOUND", why=why)
+
+
+def shortened(text: str) -> str:
+    """Text a client sent, cut to what fits into an explanation."""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

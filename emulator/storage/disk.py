@@ -3,8 +3,8 @@
 import ctypes
 import errno
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import IO, Final
 
 _NO_CLONING: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _COPY_PIECE: Final = 1024 * 1024
@@ -81,3 +81,12 @@ def write_file(location: str, content: bytes, sync: Callable[[int], None] | None
             sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """The first `size` bytes of an open file, piece by piece; then, or when nobody wants more, it is closed."""
+    with file:
+        left = size
+        while left and (piece := file.read(min(left, _COPY_PIECE))):
+            left -= len(piece)
+            yield piece

@@ -13,8 +13,13 @@
           sessions/<token>.contested   written when two requests fought for one range, see `staging`
           workers/<id>.lock      held by a running server process
           workers/<id>/...       bytes that process is receiving: swept when it is gone
+      <name>/                    another store, as tests make them
+      .snapshots/<name>/         see `snapshots`
+      .trash/<token>/            on its way in or out: deleted when nobody is there whom it could belong to
 """
 
+import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +28,8 @@ from emulator.storage.errors import DataDirectoryError, NewerDataError
 
 FORMAT: Final = 1
 _FORMAT_FILE: Final = "format"
+_SNAPSHOTS: Final = ".snapshots"
+_TRASH: Final = ".trash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,28 @@ class DataDirectory:
     def store(self, name: str = "default") -> StoreLayout:
         """One store's directories."""
         return StoreLayout(self.root / name)
+
+    def stores(self) -> list[str]:
+        """The names of all stores there are."""
+        return [each.parent.name for each in self.root.glob("*/content")]
+
+    def spare_store(self) -> StoreLayout:
+        """Directories for what is to become a store, or is none any more, in the same file system."""
+        trash = self.root / _TRASH
+        trash.mkdir(exist_ok=True)
+        return StoreLayout(trash / secrets.token_hex(8))
+
+    def snapshot(self, name: str) -> Path:
+        """Where a snapshot is."""
+        return self.root / _SNAPSHOTS / name
+
+    def snapshots(self) -> list[str]:
+        """The names of all snapshots."""
+        return sorted(each.name for each in self.root.glob(f"{_SNAPSHOTS}/*") if each.is_dir())
+
+    def empty_trash(self) -> None:
+        """Delete what dead processes left half-way in or out."""
+        shutil.rmtree(self.root / _TRASH, ignore_errors=True)
 
     def open(self) -> str | None:
         """Create the directory if need be, check its format, and answer with what was upgraded, if anything.

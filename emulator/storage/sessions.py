@@ -1,6 +1,6 @@
 """Upload sessions in and out of their table. Rows never leave this file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ _ALIVE = _COLUMNS.modified_ns > bindparam("alive_since")
 _FIND = select(_TABLE).where(_MINE, _THIS)
 _FIND_TO_CHANGE = _FIND.with_for_update()
 _FIND_BY_PATH = select(_TABLE).where(_MINE, _COLUMNS.path == bindparam("path"), _ALIVE).order_by(_COLUMNS.session_id)
+_FIND_ALL = select(_TABLE).where(_MINE, _ALIVE).order_by(_COLUMNS.path, _COLUMNS.session_id)
 _FIND_EXPIRED = select(_TABLE).where(_MINE, ~_ALIVE).with_for_update()
 _USAGE = select(func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
 _TOKENS = select(_COLUMNS.staging).where(_MINE)
@@ -28,6 +29,7 @@ _TOKEN = select(_COLUMNS.staging).where(_MINE, _THIS)
 _INSERT = insert(_TABLE)
 _UPDATE = update(_TABLE).where(_MINE, _THIS)
 _DELETE = delete(_TABLE).where(_MINE, _THIS)
+_DELETE_ALL = delete(_TABLE).where(_MINE)
 _REPUBLISHED = (
     update(_TABLE).where(_MINE, _COLUMNS.published == bindparam("before")).values(published=bindparam("after"))
 )
@@ -58,6 +60,14 @@ class SessionTable:
         values = {"mine": self._store, "path": path, "alive_since": alive_since_ns}
         with self._database.read() as connection:
             return [_session(row) for row in connection.execute(_FIND_BY_PATH, values)]
+
+    def all(self, alive_since_ns: int) -> list[UploadSession]:
+        """All sessions, in order of their paths."""
+        with self._database.read() as connection:
+            return [
+                _session(row)
+                for row in connection.execute(_FIND_ALL, {"mine": self._store, "alive_since": alive_since_ns})
+            ]
 
     def usage(self, alive_since_ns: int) -> StagedUsage:
         """What all sessions have staged."""
@@ -91,6 +101,16 @@ class SessionTable:
                 connection.execute(_DELETE, {"mine": self._store, "this": session.session_id})
         return expired
 
+    @contextmanager
+    def replacing(self, sessions: Iterable[UploadSession]) -> Iterator[None]:
+        """These become the store's sessions, and all others go, if nothing fails inside."""
+        with self._database.change() as connection:
+            connection.execute(_DELETE_ALL, {"mine": self._store})
+            rows = SessionRows(connection, self._store)
+            for session in sessions:
+                rows.insert(session)
+            yield
+
     def republished(self, before: str, after: str) -> None:
         """A content file that a commit made was overwritten by a copy, which leaves it its session (store 6.8)."""
         with self._database.change() as connection:
@@ -116,6 +136,10 @@ class SessionRows:
     def update(self, session: UploadSession) -> None:
         """Write a changed session back."""
         self._connection.execute(_UPDATE, {"mine": self._store, "this": session.session_id, **_values(session)})
+
+    def is_empty(self, alive_since_ns: int) -> bool:
+        """Whether no session is alive."""
+        return self._connection.execute(_FIND_ALL, {"mine": self._store, "alive_since": alive_since_ns}).first() is None
 
     def delete(self, session_id: str) -> str | None:
         """Delete the row of that id, expired or not, and answer with its staging token."""

@@ -38,7 +38,9 @@ def test_every_folder_that_is_new_is_flushed_and_those_known_to_be_on_the_disk_a
 
     def flushed_by(target: str, body: bytes | None) -> set[str]:
         flushed.clear()
-        reply = emulator.put(f"/ImageStore/{target}?{V}", body) if body else emulator.delete(f"/ImageStore/{target}?{V}")
+        reply = (
+            emulator.put(f"/ImageStore/{target}?{V}", body) if body else emulator.delete(f"/ImageStore/{target}?{V}")
+        )
         assert reply.status == 200
         names = {path.stat().st_ino: str(path.relative_to(content)) for path in [content, *content.rglob("*")]}
         return {names[inode] for inode in flushed if inode in names}

@@ -23,7 +23,8 @@ from typing import IO, Final, Self
 import pytest
 
 from emulator import __version__
-from emulator.settings import Settings, parse_duration
+from emulator.settings import Settings
+from emulator.units import parse_duration
 from tests.support.wire import Reply, Wire, head, read_reply
 
 PATIENCE: Final = 60.0
@@ -303,9 +304,15 @@ CHOSEN: Final = {
     "log_format": "text",
     "access_log": "true",
     "in_memory": "false",
+    "expiry": "exact",
+    "journal": "2",
+    "journal_hash_limit": "1k",
+    "hints": "false",
+    "control_token": "open sesame",
+    "allowed_origins": "http://page.example",
     "shutdown_timeout": "1s",
 }
-"""What the emulator of the tests below runs with, but for its data directory."""
+"""What the emulator of the tests below runs with, but for files and directories."""
 
 OTHERS: Final = {
     "host": "127.0.0.3",
@@ -323,6 +330,14 @@ OTHERS: Final = {
     "log_format": "json",
     "access_log": "false",
     "in_memory": "true",
+    "expiry": "swept",
+    "journal": "0",
+    "journal_hash_limit": "0",
+    "hints": "true",
+    "control_token": "another",
+    "allowed_origins": "http://another.example",
+    "faults": "/dev/null/nowhere",
+    "seed": "/dev/null/nowhere",
     "shutdown_timeout": "1h",
 }
 """Variables that would show if an option did not win over them."""
@@ -351,7 +366,12 @@ def as_variables(values: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module", params=["options", "variables", "options over variables"])
 def configured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """An emulator with every setting chosen: on the command line, in the environment, and in both."""
-    values = CHOSEN | {"data": str(tmp_path_factory.mktemp("configured") / "chosen")}
+    directory = tmp_path_factory.mktemp("configured")
+    (directory / "faults.json").write_text('["path=faulty error=FABRIC_E_SERVICE_TOO_BUSY"]')
+    (directory / "Seeded/Code").mkdir(parents=True)
+    (directory / "Seeded/Code/file").write_text("seed")
+    places = {"data": "chosen", "faults": "faults.json", "seed": "Seeded"}
+    values = CHOSEN | {name: str(directory / place) for name, place in places.items()}
     match request.param:
         case "options":
             process = Process(*as_options(values))
@@ -365,7 +385,7 @@ def configured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def test_every_setting_is_chosen_in_these_tests() -> None:
     """A new setting is to be tried in all three ways, too."""
-    assert CHOSEN.keys() | {"data"} == OTHERS.keys() == Settings.model_fields.keys()
+    assert CHOSEN.keys() | {"data", "faults", "seed"} == OTHERS.keys() == Settings.model_fields.keys()
 
 
 def test_host_runtime_platform_and_data_are_as_chosen(configured: Process) -> None:
@@ -415,6 +435,24 @@ def test_session_timeout_and_sweep_interval_are_as_chosen(configured: Process) -
     wait_until(lambda: not list((data / "default/staging/sessions").iterdir()), "its bytes are swept")
 
 
+def test_faults_and_seed_are_there_from_the_start(configured: Process) -> None:
+    """What the two settings name was set and put in before the first request."""
+    assert configured.wire.put(f"/ImageStore/faulty?{V}", b"").status == 503
+    page = configured.wire.get(f"/ImageStore/Seeded/Code?{V}").json()
+    assert [file["StoreRelativePath"] for file in page["StoreFiles"]] == [r"Seeded\Code\_.dir", r"Seeded\Code\file"]
+
+
+def test_token_origins_journal_and_hints_are_as_chosen(configured: Process) -> None:
+    """The control API wants the token and lets in one origin; the journal has two entries; errors have no hint."""
+    assert configured.wire.get("/_emulator/journal").status == 401
+    token = {"Authorization": "Bearer open sesame"}
+    assert configured.wire.get("/_emulator/journal", headers=token | {"Origin": "http://another.example"}).status == 403
+    for _ in range(3):
+        assert "x-emulator-why" not in configured.wire.put(f"/ImageStore/large?{V}&timeout=0", b"x" * 1025).headers
+    entries = configured.wire.get("/_emulator/journal", headers=token | {"Origin": "http://page.example"}).json()
+    assert [(entry["status"], entry["sha256"]) for entry in entries] == [(504, "")] * 2
+
+
 def test_log_level_format_and_access_log_are_as_chosen(configured: Process) -> None:
     """A request leaves a line for people."""
     configured.wire.get(f"/ImageStore/asked-for?{V}")
@@ -444,6 +482,10 @@ def test_linux_is_a_platform(tmp_path: Path) -> None:
 
 
 WRONG: Final = [
+    ("seed", "/dev/null/nowhere", "that is there"),
+    ("faults", "/dev/null/nowhere", "that is there"),
+    ("journal_hash_limit", "large", "1MiB"),
+    ("expiry", "sometimes", "swept"),
     ("port", "abc", "valid integer"),
     ("port", "65536", "65535"),
     ("port", "-1", "0"),

@@ -86,7 +86,7 @@ ENDS: Final[dict[str, Callable[[socket.socket], None]]] = {"close": close, "rese
 
 def cut(emulator: InProcessEmulator, request: Request, coding: Coding, length: int, end: str) -> None:
     """Send so many bytes of the body and break off; wait until the server is done with it."""
-    state = emulator._server.server_state
+    state = emulator.server.server_state
     fields = [("Host", "localhost"), coding.header]
     if request.content_range:
         fields.append(("Content-Range", request.content_range))

@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from emulator.app import prepare_data
-from emulator.clock import ManualClock
+from emulator.clock import Clock
+from emulator.operations.expiry import SessionLife
 from emulator.operations.uploads import Arrival, Uploads
 from emulator.protocol.content_path import PathRules
 from emulator.protocol.content_range import ContentRange
@@ -35,7 +36,7 @@ def uploads(tmp_path: Path) -> Iterator[Uploads]:
     data = DataDirectory(settings.data)
     database = Database.at(data.database, settings.durability)
     store = Store(data.store(), database, PathRules(settings.profile), Sync(settings.durability))
-    yield Uploads(store, ManualClock(), timedelta(minutes=30))
+    yield Uploads(store, SessionLife(Clock.frozen_at(datetime(2024, 5, 1, tzinfo=UTC)), timedelta(minutes=30)))
     store.close()
     database.close()
 

@@ -1,47 +1,41 @@
 """A running emulator on a real socket: in this process with a clock a test can move, or as a process of its own."""
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from emulator.app import create_app
-from emulator.clock import ManualClock
-from emulator.server import Server, listen
-from emulator.settings import Settings
+from emulator.clock import Clock
+from emulator.testing import EmulatorThread
 from tests.support.wire import Wire
+
+START = datetime(2024, 5, 1, 10, 20, 30, 123000, UTC)
+"""Where a test's clock stands until it is moved."""
 
 
 class InProcessEmulator(Wire):
     """The whole emulator on a thread of this process, on a free port of 127.0.0.1."""
 
-    def __init__(self, data: Path, clock: ManualClock | None = None, **settings: Any) -> None:
+    def __init__(self, data: Path, clock: Clock | None = None, **settings: Any) -> None:
         self.data = data
-        self.clock = clock or ManualClock()
-        self.settings = Settings(data=data, port=0, **settings)
+        self.clock = clock or Clock.frozen_at(START)
+        self._thread = EmulatorThread(data, self.clock, **{"access_log": True} | settings)
         super().__init__("127.0.0.1", 0)
 
     def start(self) -> Self:
         """Serve until `stop`; the port is new each time."""
-        listener = listen("127.0.0.1", 0)
-        self.port = listener.getsockname()[1]
-        self.app = create_app(self.settings, self.clock)
-        self._server = Server(self.app, self.settings)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([listener])), daemon=True)
-        self._thread.start()
-        self._server.wait_until_started(30)
+        self.port = self._thread.start().port
+        self.app, self.server = self._thread.app, self._thread.server
         return self
 
     def stop(self) -> None:
         """Finish what is running and stop."""
-        self._server.should_exit = True
-        self._thread.join(30)
-        assert not self._thread.is_alive(), "the server did not stop"
+        self._thread.stop()
 
     def restart(self) -> None:
         """Stop and start again on the same data directory."""

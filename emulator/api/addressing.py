@@ -1,0 +1,41 @@
+"""Which store a request is for: by the start of its path, by a header, or by the name of the host.
+
+``/_emulator/on/NAME`` before any path is an endpoint address that every client can be given; ``X-Emulator-Store: NAME``
+and ``NAME.localhost`` do the same. The service's paths and the emulator's own ones all exist behind it.
+"""
+
+from typing import Final
+
+from starlette.types import Scope
+
+from emulator.api.gateway import OWN_PREFIX
+from emulator.control.stores import DEFAULT
+
+ON_PREFIX: Final = f"{OWN_PREFIX}/on/"
+STORE_HEADER: Final = "x-emulator-store"
+
+_RAW_PREFIX: Final = ON_PREFIX.encode()
+_RAW_HEADER: Final = STORE_HEADER.encode()
+_LOCAL: Final = b".localhost"
+
+
+def take_store(scope: Scope) -> str:
+    """The name of the store, which is also taken out of the request's path; `DEFAULT` where none is given."""
+    if scope["raw_path"].startswith(_RAW_PREFIX):
+        name, slash, rest = scope["raw_path"][len(_RAW_PREFIX) :].partition(b"/")
+        scope["raw_path"] = slash + rest or b"/"
+        scope["path"] = "/" + scope["path"].removeprefix(ON_PREFIX).partition("/")[2]
+        return str(name.decode("latin-1").lower())
+    by_host = DEFAULT
+    for field, value in scope["headers"]:
+        if field == _RAW_HEADER:
+            return str(value.decode("latin-1").strip().lower())
+        if field == b"host" and _LOCAL in value:
+            host = value.partition(b":")[0].lower()
+            by_host = host.removesuffix(_LOCAL).decode("latin-1") if host.endswith(_LOCAL) else DEFAULT
+    return by_host
+
+
+def address_of(store: str, base: str) -> str:
+    """The endpoint address of a store."""
+    return base if store == DEFAULT else f"{base}{ON_PREFIX}{store}"

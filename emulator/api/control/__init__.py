@@ -1,0 +1,38 @@
+"""The emulator's own API below its prefix, on the store that the request's address selects."""
+
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from emulator.api.control import clock, content, faults, journal, sessions, snapshots, stores
+from emulator.api.control.common import explain
+from emulator.api.gateway import OWN_PREFIX
+
+
+async def _say(_request: Request, error: Exception) -> Response:
+    """Every error of the emulator's own API is an object with one text."""
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+    if isinstance(error, RequestValidationError):
+        return JSONResponse({"error": explain(error.errors())}, 400)
+    raise error
+
+
+ERROR_HANDLERS: Final = {HTTPException: _say, RequestValidationError: _say}
+
+
+def control_router(*, has_one_process: bool) -> APIRouter:
+    """All of it. What it changes lives in one process, so a group of workers refuses it."""
+
+    def require_one_process() -> None:
+        if not has_one_process:
+            raise HTTPException(409, "clock, faults, journal and stores live in one process: start it with --workers 1")
+
+    router = APIRouter(prefix=OWN_PREFIX, dependencies=[Depends(require_one_process)])
+    for part in (clock, content, faults, journal, sessions, snapshots, stores):
+        router.include_router(part.routes)
+    return router

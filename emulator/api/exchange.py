@@ -1,0 +1,221 @@
+"""One request of the service from its match to its answer: the call, faults on its way, its entry in the journal."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from emulator.api.body import HttpBody
+from emulator.api.call import Call
+from emulator.api.gateway import parse_query, unescape
+from emulator.api.mishap import BodyCutError, BodyShape, CutReply, break_reply
+from emulator.api.replies import empty_reply, error_reply
+from emulator.control.faults import Fault, read_faults
+from emulator.control.journal import Entry
+from emulator.control.stores import IsolatedStore
+from emulator.operations.body import ClientGoneError, in_thread
+from emulator.operations.failures import as_fabric_error
+from emulator.protocol.api_version import MINIMUM, ApiVersion, parse_api_version
+from emulator.protocol.content_range import parse_content_range
+from emulator.protocol.errors import FabricError, invalid_argument
+from emulator.protocol.session_id import parse_session_id
+
+STORE: Final = "imagestore.store"
+"""Key of the `IsolatedStore` in an ASGI scope."""
+
+ENTRY: Final = "imagestore.entry"
+"""Key of the journal's entry in an ASGI scope."""
+
+FAULT_HEADER: Final = "x-emulator-fault"
+"""A fault for one request, as text: ``cut=after``."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the published contract: its name there, verb, path, handler, and first api-version."""
+
+    name: str
+    verb: str
+    path: str
+    handle: Callable[[Call], Awaitable[Response]]
+    since: Decimal = MINIMUM
+    parameters: tuple[str, ...] = ()
+    needs_upload_sessions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How requests of one emulator are answered."""
+
+    cluster_id: str
+    hints: bool
+
+    def begin(self, scope: Scope) -> None:
+        """A request has come to a store: note it in the journal."""
+        store: IsolatedStore = scope[STORE]
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        client = scope.get("client")
+        entry = Entry(
+            client=client[0] if client else "",
+            moment_ns=store.clock.now_ns(),
+            verb=scope["method"],
+            target=target.decode("latin-1"),
+            duration_ns=-time.perf_counter_ns(),
+        )
+        if store.journal.is_on:
+            store.journal.begin(entry)
+        scope[ENTRY] = entry
+
+    def end(self, scope: Scope) -> None:
+        """It has been answered, or nobody is there to hear the answer."""
+        entry: Entry = scope[ENTRY]
+        entry.duration_ns += time.perf_counter_ns()
+        if entry.status is None:
+            entry.status = 0
+        if scope[STORE].journal.is_on:
+            scope[STORE].journal.end(entry)
+
+    def refuse(self, scope: Scope, error: FabricError) -> Response:
+        """The answer to a request that reaches no operation."""
+        return self._note(scope[ENTRY], error_reply(error, hints=self.hints), error)
+
+    async def answer(self, request: Request, operation: Operation) -> Response:
+        """Do what a matched request asks for."""
+        store: IsolatedStore = request.scope[STORE]
+        entry: Entry = request.scope[ENTRY]
+        query = parse_query(request.scope["gateway_query"])
+        body = HttpBody(request, store.journal.hash_limit)
+        try:
+            self._describe(entry, operation, request, query)
+            fault = self._fault(request, store, entry)
+
+            async def work() -> Response:
+                version = _api_version(query.get("api-version"), operation, store)
+                self._check_cluster(request)
+                return await operation.handle(Call(request, store, query, version, body))
+
+            response = await (work() if fault is None else self._with_fault(fault, request, body, work))
+            return self._note(entry, response)
+        except BodyCutError as cut:
+            body.received = cut.received
+            return self._note(entry, CutReply())
+        except ClientGoneError:
+            _log.info("%s %s: the client went away before its request was complete", request.method, request.url.path)
+            entry.status = 0
+            return Response(status_code=400)
+        except asyncio.CancelledError:
+            _log.warning("%s %s: cut short, the emulator is stopping", request.method, request.url.path)
+            error = FabricError("E_ABORT", why="the emulator was stopping, or the store was replaced")
+            return self._note(entry, error_reply(error, hints=self.hints), error)
+        except Exception as failure:  # noqa: BLE001  # the one place where any failure becomes an answer
+            error = _fabric_error(failure)
+            return self._note(entry, error_reply(error, hints=self.hints), error)
+        finally:
+            entry.received, entry.digest = body.received, body.digest
+
+    def _check_cluster(self, request: Request) -> None:
+        named = request.headers.get("clusterid") if self.cluster_id else None
+        if named is not None and named.lower() != self.cluster_id.lower():
+            raise FabricError("E_ACCESSDENIED", why=f"ClusterId names another cluster than {self.cluster_id}")
+
+    def _describe(self, entry: Entry, operation: Operation, request: Request, query: dict[str, str]) -> None:
+        """What faults and questions to the journal go by."""
+        store: IsolatedStore = request.scope[STORE]
+        entry.operation = operation.name
+        entry.api_version = query.get("api-version", "")
+        path = request.path_params.get("content_path")
+        if path:
+            try:
+                entry.path = unescape(path).replace("\\", "/").strip("/ ")
+            except FabricError:
+                entry.path = path
+        if "session" in operation.parameters:
+            entry.session = parse_session_id(query.get("session-id")) or ""
+            if operation.name != "UploadFileChunk":
+                entry.path = entry.path or store.path_of_session(entry.session)
+                return
+            store.note_session(entry.session, entry.path)
+            with contextlib.suppress(FabricError):
+                entry.range = parse_content_range(request.headers.get("content-range", ""))
+
+    def _fault(self, request: Request, store: IsolatedStore, entry: Entry) -> Fault | None:
+        text = request.headers.get(FAULT_HEADER)
+        if text is not None:
+            try:
+                fault: Fault | None = read_faults(text)[0]
+            except ValueError as error:
+                raise invalid_argument(f"{FAULT_HEADER}: {_first_line(error)}") from None
+        else:
+            fault = store.faults.hit(entry)
+        if fault:
+            entry.fault = fault.describe()
+        return fault
+
+    async def _with_fault(
+        self, fault: Fault, request: Request, body: HttpBody, work: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        store: IsolatedStore = request.scope[STORE]
+        if fault.delay and fault.when == "before":
+            await store.clock.sleep(fault.delay)
+        if fault.touches_body:
+            body.shape(BodyShape(fault, store.clock, request.receive).receive)
+        if fault.cut == "before":
+            return CutReply()
+        if fault.forget == "sessions":
+            await in_thread(store.uploads.forget_all)
+        if fault.forget == "chunk" or (fault.error and fault.when == "before"):
+            await body.drop()
+            if fault.error:
+                raise FabricError(fault.error, why=f"a fault that was set: {fault.describe()}")
+            return empty_reply()
+        response = await work()
+        if fault.delay and fault.when == "after":
+            await store.clock.sleep(fault.delay)
+        if fault.cut == "after":
+            return CutReply()
+        if fault.error:
+            raise FabricError(fault.error, why=f"a fault that was set, after the work was done: {fault.describe()}")
+        return break_reply(response, fault.reply) if fault.reply else response
+
+    def _note(self, entry: Entry, response: Response, error: FabricError | None = None) -> Response:
+        if isinstance(response, CutReply):
+            entry.status = 0
+        else:
+            entry.status = response.status_code
+            entry.sent = len(response.body)
+        if error:
+            entry.code, entry.why = error.code, error.why
+        return response
+
+
+def _api_version(given: str | None, operation: Operation, store: IsolatedStore) -> ApiVersion:
+    newest = store.profile.newest_api_version
+    version = parse_api_version(given, newest, operation.since)
+    if version is None:
+        shown = "is missing" if given is None else repr(given)
+        raise invalid_argument(f"api-version {shown}: {operation.name} exists from {operation.since} to {newest} here")
+    return version
+
+
+def _first_line(error: ValueError) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _fabric_error(error: Exception) -> FabricError:
+    known = as_fabric_error(error)
+    if known is None:
+        _log.error("unexpected error", exc_info=error)
+        return FabricError("E_FAIL", why="a mistake in the emulator: see its log")
+    if known.status >= 500 and known is not error:
+        _log.warning("%s: %s", known.code, error)
+    return known
