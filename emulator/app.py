@@ -147,7 +147,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     app.exchange = exchange
     app.guard = Guard(settings.control_token, settings.allowed_origins)
     app.gateway = gateway_app(settings.profile, exchange, routes)
-    app.include_router(own_router(lambda: stores.default.opened.store.find_fault(), app.openapi))
+    app.include_router(own_router(stores.default.find_fault, app.openapi))
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app

@@ -79,6 +79,10 @@ class IsolatedStore:
         """The path of a session that had a chunk not long ago, or ""."""
         return self._session_paths.get(session_id, "")
 
+    def find_fault(self) -> str | None:
+        """Why the store cannot be used right now, if so."""
+        return self.opened.store.find_fault()
+
     @property
     def content(self) -> Content:
         """The operations on its content."""
