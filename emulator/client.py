@@ -227,7 +227,7 @@ class Control:
 
     def drop_store(self, name: str) -> None:
         """Delete a store with all that is in it."""
-        self._ask("DELETE", f"/stores/{quote(name, safe='')}")
+        self.on("default")._ask("DELETE", f"/stores/{quote(name, safe='')}")
 
     # The wire
 
@@ -264,7 +264,7 @@ class Control:
         with self._answer(method, target, body, {"content-type": "application/json"} if body else {}) as answer:
             text = answer.read()
             kind = answer.headers.get_content_type()
-            return json.loads(text) if is_json and kind == "application/json" else text
+            return json.loads(text) if text and is_json and kind == "application/json" else text
 
     @contextmanager
     def _answer(

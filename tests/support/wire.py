@@ -67,7 +67,10 @@ class Wire:
         content_length: bool = True,
     ) -> Reply:
         """Send one request. `target` goes out untouched; a body (or a PUT/POST without one) gets a Content-Length."""
-        fields = [("Host", f"{self.host}:{self.port}"), ("Connection", "close"), *(headers or {}).items()]
+        given = headers or {}
+        fields = [("Connection", "close"), *given.items()]
+        if "Host" not in given:
+            fields.insert(0, ("Host", f"{self.host}:{self.port}"))
         if content_length and (body is not None or method in ("PUT", "POST")):
             fields.append(("Content-Length", str(len(body or b""))))
         with self.connect() as connection:
