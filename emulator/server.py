@@ -34,8 +34,18 @@ def run(
     app: ASGIApp, settings: Settings, listener: socket.socket, on_started: Callable[[], None] = lambda: None
 ) -> None:
     """Serve on this thread until SIGINT or SIGTERM."""
+    _allow_many_files()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(Server(app, settings, on_started).serve([listener]))
+
+
+def _allow_many_files() -> None:
+    """Ask for as many open files as the system grants: each isolated store keeps two."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
