@@ -218,7 +218,7 @@ class Control:
 
     def drop(self) -> None:
         """Delete this store with all that is in it."""
-        self.drop_store(self.endpoint.partition(_ON)[2] or "default")
+        self.on("default").drop_store(self.endpoint.partition(_ON)[2] or "default")
 
     def make_store(self, name: str) -> Self:
         """Make a store, and answer with its control."""
@@ -227,7 +227,7 @@ class Control:
 
     def drop_store(self, name: str) -> None:
         """Delete a store with all that is in it."""
-        self.on("default")._ask("DELETE", f"/stores/{quote(name, safe='')}")
+        self._ask("DELETE", f"/stores/{quote(name, safe='')}")
 
     # The wire
 
