@@ -18,9 +18,10 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}  # n
 def check_health() -> int:
     """Ask, and answer with an exit code: 0 when it is ready, 1 with the reason on standard error when it is not."""
     host = os.environ.get("IMAGESTORE_HOST") or DEFAULT_HOST
+    host = _LOOPBACK.get(host, host)
     port = os.environ.get("IMAGESTORE_PORT") or DEFAULT_PORT
     try:
-        status, body = _ask(_LOOPBACK.get(host, host), int(port))
+        status, body = _ask(host, int(port))
     except (OSError, OverflowError, ValueError) as error:
         status, body = "", f"no answer from {host}:{port}: {error}"
     if status != "200":
