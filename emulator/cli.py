@@ -4,30 +4,27 @@ import argparse
 import contextlib
 import errno
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from emulator import __version__
+from emulator.healthcheck import check_health
+from emulator.places import is_in_memory, temporary_directory
 from emulator.settings import ENVIRONMENT_PREFIX, SettingError, Settings
 from emulator.units import show_duration
 from emulator.verbs import add_verbs
 from emulator.verbs import run as run_verb
-
-_MEMORY_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108  # only asked for its size; the directory made in it is ours
-_MEMORY_WORTH_USING: Final = 1 << 30
 
 
 class ExitCode(IntEnum):
@@ -54,10 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "serve")
     parsed = _parser().parse_args(given)
+    if parsed.command == "healthcheck":
+        return check_health()
     if parsed.command != "serve":
         return run_verb(parsed)
     options = vars(parsed)
-    options.pop("command", None)
+    del options["command"]
     try:
         return _serve(_settings(options))
     except StopError as stop:
@@ -80,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, field in Settings.model_fields.items():
         _add_option(serve, name, field)
+    about = f"Asks the emulator at {ENVIRONMENT_PREFIX}HOST and {ENVIRONMENT_PREFIX}PORT; ends with 0 if it is ready."
+    commands.add_parser("healthcheck", help="ask the emulator on this machine whether it is ready", description=about)
     add_verbs(commands)
     return parser
 
@@ -166,7 +167,7 @@ def _serve(settings: Settings) -> int:
             raise StopError(ExitCode.WRONG_SETTING, f"{_option(error.name)}: {error}") from None
 
         def announce() -> None:
-            print(_start_line(placed, listener), flush=True)
+            print(_start_line(settings, listener), flush=True)
 
         if app:
             run(app, placed, listener, announce)
@@ -185,7 +186,10 @@ def _stop_early(_number: int, _frame: FrameType | None) -> None:
 def _start_line(settings: Settings, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    where = "in memory" if settings.in_memory else f"in {settings.data.absolute()}"
+    if not is_in_memory(settings):
+        where = f"in {settings.data.absolute()}"
+    else:
+        where = "in memory" if settings.in_memory else f"in memory: nothing is mounted at {settings.data}"
     return (
         f"Image Store emulator {__version__} listening on http://{shown}:{port} "
         f"(Service Fabric {settings.runtime_version}, {settings.platform}), data {where}"
@@ -195,14 +199,18 @@ def _start_line(settings: Settings, listener: socket.socket) -> str:
 @contextlib.contextmanager
 def _with_data_directory(settings: Settings) -> Iterator[Settings]:
     """The settings with the directory to use: a temporary one, deleted afterwards, for use in memory."""
-    if not settings.in_memory:
+    if not is_in_memory(settings):
         yield settings
         return
-    parent = None
-    with contextlib.suppress(OSError):
-        if shutil.disk_usage(_MEMORY_DIRECTORY).free >= _MEMORY_WORTH_USING:
-            parent = _MEMORY_DIRECTORY
-    with tempfile.TemporaryDirectory(prefix="imagestore-", dir=parent, ignore_cleanup_errors=True) as directory:
+    try:
+        temporary = temporary_directory()
+    except OSError as error:
+        raise StopError(
+            ExitCode.DATA_UNUSABLE,
+            f"no place for a temporary directory: {error.strerror or error}; make /tmp writable, or choose one with "
+            "TMPDIR",
+        ) from None
+    with temporary as directory:
         yield settings.model_copy(update={"data": Path(directory)})
 
 

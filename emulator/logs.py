@@ -6,6 +6,7 @@ import logging.config
 import sys
 from datetime import UTC, datetime
 
+from emulator.api.gateway import OWN_PREFIX
 from emulator.settings import Settings
 
 
@@ -32,5 +33,15 @@ def set_up_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s") if is_text else JsonFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.getLogger("uvicorn.access").addFilter(_is_news)
     # uvicorn's notes on starting and stopping repeat ours
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a request is worth a line: health checks come every few seconds, and all but the failed ones are not."""
+    match record.args:
+        case (_, _, str(target), _, 200):
+            return not target.startswith(f"{OWN_PREFIX}/health/")
+        case _:
+            return True

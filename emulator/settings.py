@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
     in_memory: bool = Field(False, description="keep everything in a temporary directory, gone when the emulator ends")
+    in_memory_unless_mounted: bool = Field(
+        False, description="the same, but only if --data is not on a mounted volume: what the container image is set to"
+    )
     durability: Durability = Field(
         Durability.PROCESS,
         description="what an acknowledged change survives: process (kill -9), or power (fsync before each answer)",

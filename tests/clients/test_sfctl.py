@@ -1,9 +1,6 @@
 """sfctl, the command line client, selects the emulator, uploads packages, looks at them and deletes them."""
 
 import io
-import json
-import os
-import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,55 +11,13 @@ from urllib.parse import quote
 import pytest
 
 from tests.clients.package import SERVICES, build_package, read_tree, with_markers
+from tests.clients.sfctl import Printed, Sfctl
 from tests.support.emulator import InProcessEmulator
 from tests.support.wire import Wire
 
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("sfctl")]
 
 COMPRESSED_APP = "Große App"
-
-
-@dataclass(frozen=True)
-class Printed:
-    """What a command left behind: exit code, standard output, standard error."""
-
-    code: int
-    output: str
-    errors: str
-
-    def json(self) -> Any:
-        """The output of a command that succeeded."""
-        assert self.code == 0, self.errors
-        return json.loads(self.output)
-
-
-class Sfctl:
-    """Runs sfctl with a configuration of its own, without telemetry."""
-
-    def __init__(self, programs: Path, home: Path) -> None:
-        self._program = programs / "sfctl"
-        self._environment = {
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "NO_PROXY": "*",
-            "PATH": os.defpath,
-            "SFCTL_CONFIG_DIR": str(home / "sfctl"),
-            "SFCTL_SERVICEFABRIC_USE_TELEMETRY": "false",
-            "TMPDIR": str(home),
-        }
-
-    def __call__(self, *arguments: str | Path) -> Printed:
-        """Run one command; a question it asks finds nobody to answer."""
-        done = subprocess.run(
-            [self._program, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            env=self._environment,
-            timeout=120,
-        )
-        return Printed(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -310,6 +311,7 @@ CHOSEN: Final = {
     "hints": "false",
     "control_token": "open sesame",
     "allowed_origins": "http://page.example",
+    "in_memory_unless_mounted": "false",
     "shutdown_timeout": "1s",
 }
 """What the emulator of the tests below runs with, but for files and directories."""
@@ -338,6 +340,7 @@ OTHERS: Final = {
     "allowed_origins": "http://another.example",
     "faults": "/dev/null/nowhere",
     "seed": "/dev/null/nowhere",
+    "in_memory_unless_mounted": "true",
     "shutdown_timeout": "1h",
 }
 """Variables that would show if an option did not win over them."""
@@ -687,6 +690,28 @@ def test_in_memory_leaves_nothing_behind(signals: list[signal.Signals], tmp_path
     assert not place.exists()
     assert not list(temporary.iterdir())
     assert not list(working.iterdir())
+
+
+def test_in_memory_unless_mounted_says_where_nothing_is_mounted_and_makes_nothing_there() -> None:
+    """What the container image does without a volume."""
+    nowhere = Path("/imagestore-nothing-mounted")
+    with Process("--in-memory-unless-mounted", "--port", "0", "--data", str(nowhere)) as process:
+        assert process.start_line.endswith(f", data in memory: nothing is mounted at {nowhere}")
+        assert process.serving().wire.put(f"/ImageStore/file?{V}", b"bytes").status == 200
+        assert process.stop() == 0
+    assert not nowhere.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="needs a mounted file system to write to")
+def test_in_memory_unless_mounted_keeps_data_on_a_mounted_volume() -> None:
+    """And below its top folder as well."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        place = Path(directory, "data")
+        with Process("--in-memory-unless-mounted", "--port", "0", "--data", str(place)) as process:
+            assert process.start_line.endswith(f", data in {place}")
+            assert process.serving().wire.put(f"/ImageStore/file?{V}", b"bytes").status == 200
+            assert process.stop() == 0
+        assert (place / "default/content/file").read_bytes() == b"bytes"
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,42 @@
+# The first stage installs the emulator into a virtual environment; the second is the base image and that environment.
+
+ARG BASE=python:3.12-slim
+
+FROM ${BASE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /source
+RUN python -m venv --without-pip /opt/imagestore-emulator
+
+# Dependencies before sources: they change seldom and stay in the build cache.
+COPY pyproject.toml requirements.lock ./
+RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+      > requirements.txt \
+ && pip --python /opt/imagestore-emulator install -c requirements.lock -r requirements.txt
+
+COPY . .
+# Bytecode that is never compared with its source needs no matching timestamps.
+RUN pip --python /opt/imagestore-emulator install --no-deps . \
+ && python -m compileall -q --invalidation-mode unchecked-hash /opt/imagestore-emulator/lib
+
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="Image Store emulator" \
+      org.opencontainers.image.description="A local emulator of the Azure Service Fabric Image Store REST API" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/imagestore-emulator /opt/imagestore-emulator
+# 0.0.0.0, since nobody outside can reach a container's loopback; 8s, since an engine kills 10 s after SIGTERM.
+ENV PATH="/opt/imagestore-emulator/bin:$PATH" \
+    IMAGESTORE_HOST=0.0.0.0 \
+    IMAGESTORE_DATA=/data \
+    IMAGESTORE_IN_MEMORY_UNLESS_MOUNTED=on \
+    IMAGESTORE_SHUTDOWN_TIMEOUT=8s
+# Slim bases have no bytecode of the standard library: this keeps that of the modules in use. A new named volume takes
+# its owner and mode from /data here, so everybody may write: any user can be chosen.
+RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, sqlite3' \
+ && mkdir -m 777 /data
+EXPOSE 19080
+USER 10001:10001
+HEALTHCHECK --interval=30s --timeout=5s --retries=3 --start-period=30s --start-interval=500ms \
+    CMD ["imagestore-emulator", "healthcheck"]
+ENTRYPOINT ["imagestore-emulator"]
