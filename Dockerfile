@@ -25,12 +25,13 @@ LABEL org.opencontainers.image.title="Image Store emulator" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /opt/imagestore-emulator /opt/imagestore-emulator
-# 0.0.0.0, since nobody outside can reach a container's loopback; 8s, since an engine kills 10 s after SIGTERM.
+# 0.0.0.0, since nobody outside can reach a container's loopback. 5 s for running requests and 2 s to clean up after those
+# that did not finish leave some of the 10 s after which an engine kills.
 ENV PATH="/opt/imagestore-emulator/bin:$PATH" \
     IMAGESTORE_HOST=0.0.0.0 \
     IMAGESTORE_DATA=/data \
     IMAGESTORE_IN_MEMORY_UNLESS_MOUNTED=on \
-    IMAGESTORE_SHUTDOWN_TIMEOUT=8s
+    IMAGESTORE_SHUTDOWN_TIMEOUT=5s
 # Slim bases have no bytecode of the standard library: this keeps that of the modules in use. A new named volume takes
 # its owner and mode from /data here, so everybody may write: any user can be chosen.
 RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, sqlite3' \
