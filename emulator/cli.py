@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
     PORT_IN_USE = 3
     DATA_UNUSABLE = 4
     DATA_TOO_NEW = 5
+    DATABASE_UNUSABLE = 6
 
 
 class StopError(Exception):
@@ -108,7 +109,7 @@ def _shown(default: Any) -> str:
         case bool():
             return "on" if default else "off"
         case _:
-            return str(default) if default != "" else "none"
+            return str(default) or "none"
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -119,7 +120,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         for fault in error.errors():
             name = str(fault["loc"][0])
             where = _option(name) if name in options else _variable(name)
-            sentences.append(f"{where}: {fault['input']!r} is not allowed: {_reason(fault)}")
+            value = "the value" if Settings.model_fields[name].annotation is SecretStr else repr(fault["input"])
+            sentences.append(f"{where}: {value} is not allowed: {_reason(fault)}")
         raise StopError(ExitCode.WRONG_SETTING, "; ".join(sentences)) from None
 
 
@@ -132,12 +134,16 @@ def _serve(settings: Settings) -> int:
     from emulator.app import create_app, prepare_data
     from emulator.logs import set_up_logging
     from emulator.server import run
-    from emulator.storage.errors import DataDirectoryError, NewerDataError
+    from emulator.storage.errors import DatabaseUnusableError, DataDirectoryError, NewerDataError
     from emulator.storage.locks import LOCKS_SPAN_PROCESSES
 
     if settings.workers > 1 and not LOCKS_SPAN_PROCESSES:
         raise StopError(
             ExitCode.WRONG_SETTING, "--workers: this system has no locks that processes could share: only 1 is possible"
+        )
+    if settings.in_memory and settings.database_url:
+        raise StopError(
+            ExitCode.WRONG_SETTING, "--in-memory and --database-url exclude each other: the database would remain"
         )
     set_up_logging(settings)
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -153,6 +159,8 @@ def _serve(settings: Settings) -> int:
             ) from None
         except NewerDataError as error:
             raise StopError(ExitCode.DATA_TOO_NEW, str(error)) from None
+        except DatabaseUnusableError as error:
+            raise StopError(ExitCode.DATABASE_UNUSABLE, str(error)) from None
 
         def announce() -> None:
             print(_start_line(placed, listener), flush=True)
@@ -175,6 +183,10 @@ def _start_line(settings: Settings, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     where = "in memory" if settings.in_memory else f"in {settings.data.absolute()}"
+    if settings.database_url:
+        from emulator.storage.postgresql import place_of
+
+        where += f", upload sessions in {place_of(settings.database_url.get_secret_value())}"
     return (
         f"Image Store emulator {__version__} listening on http://{shown}:{port} "
         f"(Service Fabric {settings.runtime_version}, {settings.platform}), data {where}"

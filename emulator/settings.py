@@ -1,11 +1,12 @@
 """Every setting once: type, default, unit, environment variable (``IMAGESTORE_`` and the name in capitals)."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
@@ -13,6 +14,13 @@ from emulator.protocol.profile import NEWEST_RUNTIME, RUNTIME_BUILDS, Platform, 
 from emulator.storage.durability import Durability
 
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
+DATABASE_URL_FILE: Final = ENVIRONMENT_PREFIX + "DATABASE_URL_FILE"
+"""The variable that names a file with the database's URL, for secrets that are mounted into a container."""
+
+_DATABASE_URL: Final = re.compile(
+    r"postgres(ql)?(\+psycopg)?://([^@/?#\s]*@)?(\[[0-9a-fA-F:.]+\]|[^:@/?#\s]*)(:[0-9]{1,5})?(/[^@?#\s]*)?(\?[^@#\s]*)?"
+)
+"""Strict, so that no part of a password with unescaped characters is taken for a host and shown as one."""
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(ms|s|m|h|d)?")
 _LONGEST = timedelta(days=3650)
@@ -45,6 +53,21 @@ def show_duration(value: timedelta) -> str:
     return f"{seconds / size:g}{unit}"
 
 
+def _read_secret(value: object) -> object:
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.read_text(errors="replace").strip()
+    except OSError as error:
+        raise ValueError(f"{DATABASE_URL_FILE}: {value} cannot be read: {error.strerror}") from None
+
+
+def _check_database_url(value: SecretStr) -> SecretStr:
+    if value and not _DATABASE_URL.fullmatch(value.get_secret_value()):
+        raise ValueError("it is written postgresql://user:password@host:port/name, special characters as in %40")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_check_duration)]
 
 
@@ -57,6 +80,9 @@ class Settings(BaseSettings):
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
+    database_url: Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_check_database_url)] = Field(
+        SecretStr(""), description="PostgreSQL database for upload sessions; without one they are in the data directory"
+    )
     in_memory: bool = Field(False, description="keep everything in a temporary directory, gone when the emulator ends")
     durability: Durability = Field(
         Durability.PROCESS,
@@ -82,6 +108,12 @@ class Settings(BaseSettings):
     shutdown_timeout: Duration = Field(
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_into_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        file = os.environ.get(DATABASE_URL_FILE)
+        return {"database_url": Path(file), **values} if file else values
 
     @field_validator("data", mode="before")
     @classmethod
