@@ -3,12 +3,12 @@
 import http.client
 import os
 import signal
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tests.support.databases import rows_of
 from tests.support.emulator import EmulatorProcess
 from tests.support.waiting import eventually
 from tests.support.wire import Reply
@@ -125,8 +125,7 @@ def content_of(data: Path, folder: str = "") -> dict[str, bytes]:
 
 def session_tokens(data: Path) -> set[str]:
     """The staging files that the database names."""
-    with closing(sqlite3.connect(f"file:{data / 'emulator.db'}?mode=ro", uri=True)) as database:
-        return {token for (token,) in database.execute("SELECT staging FROM upload_session")}
+    return {token for (token,) in rows_of(data, "SELECT staging FROM upload_session")}
 
 
 def session_files(data: Path) -> set[str]:

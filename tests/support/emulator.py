@@ -14,6 +14,7 @@ from emulator.app import create_app
 from emulator.clock import ManualClock
 from emulator.server import Server, listen
 from emulator.settings import Settings
+from tests.support.databases import environment_of, url_of
 from tests.support.wire import Wire
 
 
@@ -23,6 +24,7 @@ class InProcessEmulator(Wire):
     def __init__(self, data: Path, clock: ManualClock | None = None, **settings: Any) -> None:
         self.data = data
         self.clock = clock or ManualClock()
+        settings = {"database_url": url_of(data)} | settings
         self.settings = Settings(data=data, port=0, **settings)
         super().__init__("127.0.0.1", 0)
 
@@ -57,7 +59,7 @@ class InProcessEmulator(Wire):
         self.stop()
 
 
-def _inherited_environment() -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
     """This process's environment without the emulator's own settings, and free to keep compiled modules."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IMAGESTORE_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -78,7 +80,7 @@ class EmulatorProcess(Wire):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**_inherited_environment(), **(environment or {})},
+            env={**inherited_environment(), **environment_of(data), **(environment or {})},
             **popen,
         )
         assert self.process.stdout is not None
