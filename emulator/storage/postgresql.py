@@ -106,7 +106,7 @@ def place_of(url: str) -> str:
 
 def _driver_url(url: str, durability: Durability) -> URL:
     parsed = make_url(url)
-    query = _CONNECTION | parsed.query
+    query = {**_CONNECTION, **parsed.query}
     if durability is Durability.POWER:
         query["options"] = f"-c synchronous_commit=on {query.get('options', '')}"
     return parsed.set(drivername="postgresql+psycopg", query=query)

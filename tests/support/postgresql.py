@@ -78,7 +78,6 @@ class PostgresServer:
             "unix_socket_directories": "",
             "max_connections": 400,
             "fsync": "off",
-            "synchronous_commit": "off",
         }
         command = [f"{self._programs}/postgres", "-D", f"{self._place}/data"]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
