@@ -43,8 +43,12 @@ class DurableServer(EmulatorProcess):
         expected = int(self._options[self._options.index("--workers") + 1]) if "--workers" in self._options else 1
         eventually(self.is_ready, "it is ready")
         eventually(lambda: len(self.workers()) == expected, "all workers run")
-        eventually(lambda: all(map(catches_sigterm, self.workers())), "all workers serve")
+        eventually(lambda: all(map(self._serves, self.workers())), "all workers serve")
         return self
+
+    def _serves(self, pid: int) -> bool:
+        """A process that was just forked is still what its parent is, which catches SIGTERM."""
+        return (pid == self.pid or command_line_of(pid) != command_line_of(self.pid)) and catches_sigterm(pid)
 
     def log(self) -> str:
         """What it wrote so far."""
@@ -109,6 +113,11 @@ def children(pid: int) -> set[int]:
         if state != "Z":
             found.add(int(child))
     return found
+
+
+def command_line_of(pid: int) -> bytes:
+    """What a process was started as."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def catches_sigterm(pid: int) -> bool:

@@ -260,6 +260,18 @@ def test_a_file_for_the_url_that_cannot_be_read_is_named(tmp_path: Path) -> None
     assert f"IMAGESTORE_DATABASE_URL_FILE: {missing} cannot be read: No such file" in ended.stderr
 
 
+def test_an_option_beats_the_variable_which_beats_the_file(tmp_path: Path) -> None:
+    """Nobody listens at any of them, and the sentence names the one that was tried."""
+    file = tmp_path / "url"
+    file.write_text("postgresql://127.0.0.1:1/in-file\n")
+    variables = {"IMAGESTORE_DATABASE_URL_FILE": str(file)}
+    assert "/in-file: " in run("--data", str(tmp_path / "data"), **variables).stderr
+    variables["IMAGESTORE_DATABASE_URL"] = "postgresql://127.0.0.1:1/in-variable"
+    assert "/in-variable: " in run("--data", str(tmp_path / "data"), **variables).stderr
+    option = ("--database-url", "postgres://127.0.0.1:1/in-option")
+    assert "/in-option: " in run("--data", str(tmp_path / "data"), *option, **variables).stderr
+
+
 def test_in_memory_excludes_a_database_that_would_remain(data: Path) -> None:
     """Exit code 2."""
     ended = run("--in-memory", **environment_of(data))
