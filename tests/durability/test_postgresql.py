@@ -369,6 +369,20 @@ def test_a_database_that_goes_away_refuses_sessions_and_recovers(
         assert not any(secret in server.log() for secret in SECRETS)
 
 
+def test_a_database_restarted_between_requests_costs_no_error(own_server: PostgresServer, tmp_path: Path) -> None:
+    """The connections it has closed are not used again, to read or to change, however many there were."""
+    data = tmp_path / "data"
+    keep_in_postgresql(data, own_server.url())
+    with DurableServer(data).started() as server, ThreadPoolExecutor(8) as pool:
+        for stop in (signal.SIGINT, signal.SIGQUIT):
+            replies = list(pool.map(lambda _: server.chunk("f", new_id(), 0, b"a", 2), range(32)))
+            own_server.stop(stop)
+            own_server.start()
+            replies += pool.map(lambda _: server.chunk("f", new_id(), 0, b"a", 2), range(32))
+            replies += pool.map(lambda _: server.get(sessions_of("f")), range(32))
+            assert {reply.status for reply in replies} == {200}
+
+
 def sessions_of(path: str) -> str:
     """The target that asks for the sessions on a path."""
     return f"/ImageStore/{path}/$/GetUploadSession?{V}"
