@@ -6,9 +6,9 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from fastapi import FastAPI
-from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
@@ -29,6 +29,7 @@ from emulator.settings import SettingError, Settings
 from emulator.storage.database import Database
 from emulator.storage.errors import DataDirectoryError
 from emulator.storage.layout import DataDirectory
+from emulator.storage.sqlite import SqliteDatabase
 
 _WORKER_THREADS = 32
 _IDLE_POLL_SECONDS = 0.005
@@ -40,21 +41,23 @@ _log = logging.getLogger(__name__)
 def prepare_data(settings: Settings) -> None:
     """Make the data directory and its database ready for this version, and log what was upgraded.
 
-    Raises `DataDirectoryError` or `NewerDataError` when the data cannot be used.
+    Raises the `UnusableError` that says why one of them cannot be used.
     """
     data = DataDirectory(settings.data)
-    database = Database.at(data.database, settings.durability)
-    try:
-        upgrades = [data.open(), database.open()]
-    except DatabaseError as error:
-        raise DataDirectoryError(
-            settings.data,
-            f"{data.database.name}: {error.orig} (without that file nothing but open upload sessions is lost)",
-        ) from error
-    finally:
-        database.close()
+    upgrades = [data.open()]
+    with closing(_database(settings, data)) as database:
+        upgrades.append(database.open())
     for upgrade in filter(None, upgrades):
         _log.warning("upgraded: %s", upgrade)
+
+
+def _database(settings: Settings, data: DataDirectory) -> Database:
+    url = settings.database_url.get_secret_value()
+    if not url:
+        return SqliteDatabase(data.database, settings.durability)
+    from emulator.storage.postgresql import PostgresqlDatabase  # most emulators do without its driver
+
+    return PostgresqlDatabase(url, f"{data.identity()} ", settings.durability)
 
 
 class Emulator(FastAPI):
@@ -103,13 +106,13 @@ class Emulator(FastAPI):
 def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     """An emulator on the data directory of `settings`, ready to be served; two in one process do not meet.
 
-    `clock` becomes that of the default store. Raises `DataDirectoryError` or `NewerDataError` when the data cannot be
-    used, and `SettingError` when the files named for faults or content cannot.
+    `clock` becomes that of the default store. Raises the `UnusableError` that says why its data cannot be used, and
+    `SettingError` when the files named for faults or content cannot.
     """
     prepare_data(settings)
     data = DataDirectory(settings.data)
-    database = Database.at(data.database, settings.durability)
-    database.check_file()
+    database = _database(settings, data)
+    database.check()
     try:
         stores = Stores(settings, data, database, clock)
     except OSError as error:

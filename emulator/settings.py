@@ -1,10 +1,12 @@
 """Every setting once: type, default, unit, environment variable (``IMAGESTORE_`` and the name in capitals)."""
 
+import os
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emulator.operations.expiry import Expiry
@@ -14,6 +16,23 @@ from emulator.storage.durability import Durability
 from emulator.units import Duration, Size
 
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
+DATABASE_URL_FILE: Final = ENVIRONMENT_PREFIX + "DATABASE_URL_FILE"
+"""The variable that names a file with the database's URL, for secrets that are mounted into a container."""
+
+_DATABASE_URL: Final = re.compile(
+    r"postgres(ql)?(\+psycopg)?://([^@/?#\s]*@)?(\[[0-9a-fA-F:.]+\]|[^:@/?#\s]*)(:[0-9]{1,5})?(/[^@?#\s]*)?(\?[^@#\s]*)?"
+)
+"""Strict, so that no part of a password with unescaped characters is taken for a host and shown as one."""
+
+
+def variable_of(name: str) -> str:
+    """A setting's environment variable."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def option_of(name: str) -> str:
+    """A setting's option on the command line."""
+    return "--" + name.replace("_", "-")
 
 
 class SettingError(Exception):
@@ -22,6 +41,21 @@ class SettingError(Exception):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(reason)
         self.name = name
+
+
+def _read_secret(value: object) -> object:
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.read_text(errors="replace").strip()
+    except OSError as error:
+        raise ValueError(f"{DATABASE_URL_FILE}: {value} cannot be read: {error.strerror}") from None
+
+
+def _check_database_url(value: SecretStr) -> SecretStr:
+    if value and not _DATABASE_URL.fullmatch(value.get_secret_value()):
+        raise ValueError("it is written postgresql://user:password@host:port/name, special characters as in %40")
+    return value
 
 
 class Settings(BaseSettings):
@@ -33,6 +67,9 @@ class Settings(BaseSettings):
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
+    database_url: Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_check_database_url)] = Field(
+        SecretStr(""), description="PostgreSQL database for upload sessions; without one they are in the data directory"
+    )
     in_memory: bool = Field(False, description="keep everything in a temporary directory, gone when the emulator ends")
     in_memory_unless_mounted: bool = Field(
         False, description="the same, but only if --data is not on a mounted volume: what the container image is set to"
@@ -83,6 +120,12 @@ class Settings(BaseSettings):
         if value is not None and not value.exists():
             raise ValueError("a file or folder that is there")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_into_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        file = os.environ.get(DATABASE_URL_FILE)
+        return {"database_url": Path(file), **values} if file else values
 
     @field_validator("data", mode="before")
     @classmethod

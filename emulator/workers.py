@@ -1,8 +1,9 @@
 """Several server processes on one listening socket and one data directory.
 
 They share nothing but the directory, its locks and its database, so this is also how replicas on one volume behave.
-A worker is a process of its own (`python -m emulator.workers`), started with the settings in its environment and the
-socket as an open file; one that dies is replaced, and what it was receiving is swept.
+A worker is a process of its own (`python -m emulator.workers`), started with the settings in its environment, the
+socket as an open file and what is secret on its standard input; one that dies is replaced, and what it was receiving is
+swept.
 """
 
 import logging
@@ -14,17 +15,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from enum import Enum
 from types import FrameType
 from typing import Final
 
+from pydantic import SecretStr
+
 from emulator.app import create_app
 from emulator.logs import set_up_logging
 from emulator.server import run
 from emulator.settings import ENVIRONMENT_PREFIX, Settings
+from emulator.storage.errors import UnusableError
 
 _LISTENER: Final = "_IMAGESTORE_LISTENER"
+_DATABASE_URL: Final = ENVIRONMENT_PREFIX + "DATABASE_URL"
 _POLL_SECONDS: Final = 0.1
 _PARENT_POLL_SECONDS: Final = 0.5
 _RESTART_SECONDS: Final = 1.0
@@ -57,7 +63,12 @@ class Workers:
     def _start(self) -> subprocess.Popen[bytes]:
         environment = worker_environment(self._settings, self._listener.fileno())
         command = [sys.executable, "-m", "emulator.workers"]
-        process = subprocess.Popen(command, env=environment, pass_fds=[self._listener.fileno()])  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdin=subprocess.PIPE, pass_fds=[self._listener.fileno()]
+        )
+        if process.stdin:
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(self._settings.database_url.get_secret_value().encode())
         self._started[process.pid] = time.monotonic()
         return process
 
@@ -88,12 +99,13 @@ class Workers:
 
 
 def worker_environment(settings: Settings, listener: int) -> dict[str, str]:
-    """This process's environment, with every setting and the listening socket in it."""
-    values = {
+    """This process's environment, with the listening socket and every setting in it but the one with a password."""
+    variables = {
         ENVIRONMENT_PREFIX + name.upper(): "" if value is None else _text(value)
-        for name, value in settings.model_dump().items()
+        for name, value in settings.model_dump(exclude={"database_url"}).items()
     }
-    return {**os.environ, **values, _LISTENER: str(listener)}
+    inherited = {name: value for name, value in os.environ.items() if name != _DATABASE_URL}
+    return {**inherited, **variables, _LISTENER: str(listener)}
 
 
 def _text(value: object) -> str:
@@ -105,10 +117,15 @@ def _text(value: object) -> str:
 def work(environment: Mapping[str, str]) -> None:
     """Be one worker."""
     threading.Thread(target=_stop_without_parent, args=[os.getppid()], daemon=True).start()
-    settings = Settings()
+    settings = Settings(database_url=SecretStr(sys.stdin.buffer.read().decode()))
     set_up_logging(settings)
     with socket.socket(fileno=int(environment[_LISTENER])) as listener:
-        run(create_app(settings), settings, listener)
+        try:
+            app = create_app(settings)
+        except UnusableError as error:
+            _log.error("%s", error)
+            sys.exit(1)
+        run(app, settings, listener)
 
 
 def _stop_without_parent(parent: int) -> None:
