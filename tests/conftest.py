@@ -23,8 +23,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
-def pytest_unconfigure() -> None:
-    """Nothing outlives the tests."""
+def pytest_sessionfinish() -> None:
+    """Nothing outlives the tests; later than now, xdist would not wait for it."""
     postgresql.stop_server()
 
 
