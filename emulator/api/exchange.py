@@ -35,7 +35,12 @@ ENTRY: Final = "imagestore.entry"
 """Key of the journal's entry in an ASGI scope."""
 
 FAULT_HEADER: Final = "x-emulator-fault"
-"""A fault for one request, as text: ``cut=after``."""
+"""A fault for one request, as text: ``cut=after``. What counts requests in it, as ``nth``, has nothing to count."""
+
+_REASON: Final = 300
+"""Characters of what is wrong with a fault that fit into a header."""
+
+Work = Callable[[], Awaitable[Response]]
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +92,8 @@ class Exchange:
 
     def refuse(self, scope: Scope, error: FabricError) -> Response:
         """The answer to a request that reaches no operation."""
-        return self._note(scope[ENTRY], error_reply(error, hints=self.hints), error)
+        entry: Entry = scope[ENTRY]
+        return self._note(entry, self._error(entry, error))
 
     async def answer(self, request: Request, operation: Operation) -> Response:
         """Do what a matched request asks for."""
@@ -95,17 +101,16 @@ class Exchange:
         entry: Entry = request.scope[ENTRY]
         query = parse_query(request.scope["gateway_query"])
         body = HttpBody(request, store.journal.hash_limit)
+
+        async def work() -> Response:
+            version = _api_version(query.get("api-version"), operation, store)
+            self._check_cluster(request)
+            return await operation.handle(Call(request, store, query, version, body))
+
         try:
             self._describe(entry, operation, request, query)
             fault = self._fault(request, store, entry)
-
-            async def work() -> Response:
-                version = _api_version(query.get("api-version"), operation, store)
-                self._check_cluster(request)
-                return await operation.handle(Call(request, store, query, version, body))
-
-            response = await (work() if fault is None else self._with_fault(fault, request, body, work))
-            return self._note(entry, response)
+            return self._note(entry, await (self._with_fault(fault, request, body, work) if fault else work()))
         except BodyCutError as cut:
             body.received = cut.received
             return self._note(entry, CutReply())
@@ -116,10 +121,9 @@ class Exchange:
         except asyncio.CancelledError:
             _log.warning("%s %s: cut short, the emulator is stopping", request.method, request.url.path)
             error = FabricError("E_ABORT", why="the emulator was stopping, or the store was replaced")
-            return self._note(entry, error_reply(error, hints=self.hints), error)
+            return self._note(entry, self._error(entry, error))
         except Exception as failure:  # noqa: BLE001  # the one place where any failure becomes an answer
-            error = _fabric_error(failure)
-            return self._note(entry, error_reply(error, hints=self.hints), error)
+            return self._note(entry, self._error(entry, _fabric_error(failure)))
         finally:
             entry.received, entry.digest = body.received, body.digest
 
@@ -149,52 +153,63 @@ class Exchange:
                 entry.range = parse_content_range(request.headers.get("content-range", ""))
 
     def _fault(self, request: Request, store: IsolatedStore, entry: Entry) -> Fault | None:
+        """What is to go wrong: of the header's faults the first that is about this request, else one that is set."""
         text = request.headers.get(FAULT_HEADER)
-        if text is not None:
-            try:
-                fault: Fault | None = read_faults(text)[0]
-            except ValueError as error:
-                raise invalid_argument(f"{FAULT_HEADER}: {_first_line(error)}") from None
-        else:
+        if text is None:
             fault = store.faults.hit(entry)
+        else:
+            try:
+                fault = next((each for each in read_faults(text) if each.matches(entry)), None)
+            except ValueError as error:
+                reason = " ".join(str(error).split())[:_REASON]
+                raise invalid_argument(f"{FAULT_HEADER}: {reason}") from None
         if fault:
             entry.fault = fault.describe()
         return fault
 
-    async def _with_fault(
-        self, fault: Fault, request: Request, body: HttpBody, work: Callable[[], Awaitable[Response]]
-    ) -> Response:
+    async def _with_fault(self, fault: Fault, request: Request, body: HttpBody, work: Work) -> Response:
         store: IsolatedStore = request.scope[STORE]
         if fault.delay and fault.when == "before":
             await store.clock.sleep(fault.delay)
-        if fault.touches_body:
-            body.shape(BodyShape(fault, store.clock, request.receive).receive)
-        if fault.cut == "before":
-            return CutReply()
         if fault.forget == "sessions":
             await in_thread(store.uploads.forget_all)
-        if fault.forget == "chunk" or (fault.error and fault.when == "before"):
-            await body.drop()
-            if fault.error:
-                raise FabricError(fault.error, why=f"a fault that was set: {fault.describe()}")
-            return empty_reply()
-        response = await work()
+        if fault.cut == "before":
+            return CutReply()
+        if fault.touches_body:
+            body.shape(BodyShape(fault, store.clock, request.receive).receive)
+        response = await self._outcome(fault, request.scope[ENTRY], body, work)
         if fault.delay and fault.when == "after":
             await store.clock.sleep(fault.delay)
         if fault.cut == "after":
             return CutReply()
-        if fault.error:
-            raise FabricError(fault.error, why=f"a fault that was set, after the work was done: {fault.describe()}")
         return break_reply(response, fault.reply) if fault.reply else response
 
-    def _note(self, entry: Entry, response: Response, error: FabricError | None = None) -> Response:
+    async def _outcome(self, fault: Fault, entry: Entry, body: HttpBody, work: Work) -> Response:
+        """What is answered if the answer arrives."""
+        if fault.keeps_from_work:
+            await body.drop()
+            response = empty_reply()
+        else:
+            try:
+                response = await work()
+            except ClientGoneError:
+                raise
+            except Exception as failure:  # noqa: BLE001  # the fault is about the answer, whichever it is
+                response = self._error(entry, _fabric_error(failure))
+        if not fault.error:
+            return response
+        return self._error(entry, FabricError(fault.error, why=f"a fault that was set: {fault.describe()}"))
+
+    def _error(self, entry: Entry, error: FabricError) -> Response:
+        entry.code, entry.why = error.code, error.why
+        return error_reply(error, hints=self.hints)
+
+    def _note(self, entry: Entry, response: Response) -> Response:
         if isinstance(response, CutReply):
-            entry.status = 0
+            entry.status, entry.code, entry.why = 0, "", ""
         else:
             entry.status = response.status_code
             entry.sent = len(response.body)
-        if error:
-            entry.code, entry.why = error.code, error.why
         return response
 
 
@@ -205,10 +220,6 @@ def _api_version(given: str | None, operation: Operation, store: IsolatedStore) 
         shown = "is missing" if given is None else repr(given)
         raise invalid_argument(f"api-version {shown}: {operation.name} exists from {operation.since} to {newest} here")
     return version
-
-
-def _first_line(error: ValueError) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _fabric_error(error: Exception) -> FabricError:

@@ -16,28 +16,33 @@ _CLAIMED: Final = 64
 
 
 class BodyShape:
-    """Receives a body as a fault wants it: throttled, stalling, cut."""
+    """Receives a body as a fault wants it: throttled, stalling, cut; a stall or cut beyond its end comes at its end."""
 
     def __init__(self, fault: Fault, clock: Clock, receive: Receive) -> None:
         self._fault = fault
         self._clock = clock
         self._receive = receive
         self._received = 0
+        self._began_ns = clock.now_ns()
         self._has_stalled = False
 
     async def receive(self) -> Message:
-        """The next message; raises `ClientGoneError` where the fault cuts the connection."""
+        """The next message, when its time has come; raises `BodyCutError` where the fault cuts the connection."""
         fault = self._fault
-        if fault.stall and not self._has_stalled and self._received >= fault.stall_at:
-            self._has_stalled = True
-            await self._clock.sleep(fault.stall)
         message = await self._receive()
-        length = len(message.get("body", b""))
-        if fault.throttle and length:
-            await self._clock.sleep(timedelta(seconds=length / fault.throttle))
-        self._received += length
-        if isinstance(fault.cut, int) and (self._received >= fault.cut or not message.get("more_body", False)):
-            raise BodyCutError(self._received)
+        if message["type"] == "http.disconnect":
+            return message
+        self._received += len(message.get("body", b""))
+        is_end = not message.get("more_body", False)
+        if fault.throttle:
+            due_ns = self._began_ns + self._received * 10**9 // fault.throttle
+            await self._clock.sleep(timedelta(microseconds=(due_ns - self._clock.now_ns()) / 1000))
+        if fault.stall and not self._has_stalled and (is_end or self._received >= fault.stall_at):
+            self._has_stalled = True
+            self._began_ns += fault.stall // timedelta(microseconds=1) * 1000
+            await self._clock.sleep(fault.stall)
+        if isinstance(fault.cut, int) and (is_end or self._received >= fault.cut):
+            raise BodyCutError(min(self._received, fault.cut))
         return message
 
 

@@ -6,13 +6,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from emulator.clock import Clock
 from emulator.control.pattern import Facts, Pattern, parse_fields
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import ERRORS
-from emulator.units import Duration, Size, parse_size
+from emulator.units import Duration, Size, parse_size, show_duration
 
 _SESSIONS_KEPT: Final = 1000
 _ACTS: Final = ("error", "delay", "throttle", "stall", "cut", "reply", "forget")
@@ -25,13 +26,26 @@ def _check_code(value: str) -> str:
 
 
 def _cut_position(value: object) -> object:
-    return value if value in ("before", "after") else parse_size(value)
+    try:
+        return value if value in ("before", "after") else parse_size(value)
+    except ValueError:
+        raise ValueError("before, after, or a number of bytes as 1000, 64k or 1MiB") from None
+
+
+Cut = Annotated[
+    Literal["before", "after"] | Annotated[int, Field(ge=0)],
+    BeforeValidator(_cut_position, json_schema_input_type=int | str),
+]
+"""Where a connection ends: before the work, after it, or after so many bytes of the body."""
+
+Wait = Annotated[Duration, PlainSerializer(show_duration, return_type=str, when_used="json")]
+"""A duration that is shown as it can be given."""
 
 
 class Fault(Pattern):
     """What goes wrong, with which requests, and how often. Several acts may be combined."""
 
-    name: str = Field("", max_length=100, description="what the journal calls it")
+    name: str = Field("", max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="what the journal calls it")
     chunk: int | None = Field(
         None, ge=1, description="only the nth different chunk of its session, repeats of one range counted once"
     )
@@ -40,22 +54,23 @@ class Fault(Pattern):
     probability: float = Field(1.0, gt=0, le=1, description="how likely it is for a request that matches")
     seed: int | None = Field(None, description="makes probability repeatable")
     times: int | None = Field(None, ge=1, description="how often it happens before it is over")
-    lasts: Duration | None = Field(None, description="after how much of the store's time it is over")
+    lasts: Wait | None = Field(None, description="after how much of the store's time it is over")
 
     error: Annotated[str, AfterValidator(_check_code)] = Field("", description="answer this error of the service")
-    delay: Duration | None = Field(None, description="wait this much of the store's time")
+    delay: Wait | None = Field(None, description="wait this much of the store's time")
     when: Literal["before", "after"] = Field("before", description="error and delay: before the work is done, or after")
     throttle: Size | None = Field(None, gt=0, description="take in the body at this many bytes a second")
-    stall: Duration | None = Field(None, description="stop taking in the body for this long, then go on")
-    stall_at: Size = Field(0, ge=0, description="after how many bytes of the body to stall")
-    cut: Annotated[Literal["before", "after"] | Annotated[int, Field(ge=0)] | None, BeforeValidator(_cut_position)] = (
-        Field(None, description="cut the connection: before the work, after it, or after that many bytes of the body")
+    stall: Wait | None = Field(None, description="stop taking in the body for this long, then go on")
+    stall_at: Size = Field(0, ge=0, description="after how many bytes of the body to stall, or at its end")
+    cut: Cut | None = Field(
+        None, description="cut the connection: before the work, after it, or at that byte of the body or its end"
     )
     reply: Literal["empty", "broken"] | None = Field(
         None, description="do the work, and answer without a body, or with half of one and a cut"
     )
     forget: Literal["chunk", "sessions"] | None = Field(
-        None, description="acknowledge a chunk and lose it; or forget all sessions of the store, as a failover does"
+        None,
+        description="acknowledge a chunk and lose it; or forget all sessions of the store first, as a failover does",
     )
 
     @model_validator(mode="after")
@@ -68,6 +83,11 @@ class Fault(Pattern):
     def touches_body(self) -> bool:
         """Whether the body has to be taken in under control."""
         return self.throttle is not None or self.stall is not None or isinstance(self.cut, int)
+
+    @property
+    def keeps_from_work(self) -> bool:
+        """Whether the body is taken in, and nothing is done with it."""
+        return isinstance(self.cut, int) or self.forget == "chunk" or (bool(self.error) and self.when == "before")
 
     def describe(self) -> str:
         """What it is called, or as it is written."""
@@ -180,12 +200,24 @@ def read_faults(value: Any) -> list[Fault]:
     if not isinstance(value, dict):
         raise ValueError("a fault is an object, or text like 'operation=UploadFile error=FABRIC_E_TIMEOUT'")  # noqa: TRY004
     if "preset" not in value:
-        return [Fault.model_validate(value)]
+        return [_fault(value)]
     from emulator.control.presets import PRESETS
 
     given = dict(value)
     name = given.pop("preset")
-    preset = PRESETS.get(name)
+    preset = PRESETS.get(str(name))
     if preset is None:
         raise ValueError(f"no preset {name!r}; one of {', '.join(PRESETS)}")
-    return [Fault.model_validate({"name": name, **fields, **given}) for fields in preset.faults]
+    return [_fault({"name": name, **fields, **given}) for fields in preset.faults]
+
+
+def _fault(fields: dict[str, Any]) -> Fault:
+    try:
+        return Fault.model_validate(fields)
+    except ValidationError as error:
+        raise ValueError("; ".join(_reason(each) for each in error.errors())) from None
+
+
+def _reason(error: ErrorDetails) -> str:
+    where = f"{error['loc'][0]}: " if error["loc"] else ""
+    return where + error["msg"].removeprefix("Value error, ")

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, HTTPException
 from fastapi.openapi.models import Example
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from emulator.api.control.common import Selected, explain
+from emulator.api.control.common import Selected
 from emulator.control.faults import ArmedFault, Fault, Faults, read_faults
 from emulator.control.presets import PRESETS
 
@@ -55,8 +55,6 @@ async def add_faults(
     """Set one or several; the first that fits a request happens to it."""
     try:
         faults = read_faults(fault)
-    except ValidationError as error:
-        raise HTTPException(400, explain(error.errors())) from None
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
     return [_view(store.faults.add(each), store.faults) for each in faults]
