@@ -73,11 +73,11 @@ async def set_clock(change: ClockChange, store: Selected) -> ClockView:
     clock = store.clock
     if change.freeze and change.rate is not None:
         raise HTTPException(400, "a clock that stands still has no rate")
-    if change.now is not None:
-        clock.set(change.now)
     if change.freeze:
-        clock.freeze()
-    elif change.freeze is False and not clock.rate:
+        clock.freeze(change.now)
+    elif change.now is not None:
+        clock.set(change.now)
+    if change.freeze is False and not clock.rate:
         clock.run(1.0)
     if change.rate is not None:
         clock.run(change.rate)
