@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -34,8 +35,16 @@ def run(
     app: ASGIApp, settings: Settings, listener: socket.socket, on_started: Callable[[], None] = lambda: None
 ) -> None:
     """Serve on this thread until SIGINT or SIGTERM."""
+    _allow_many_files()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(Server(app, settings, on_started).serve([listener]))
+
+
+def _allow_many_files() -> None:
+    """Each store and each connection keeps files open, more of them than what shells allow to begin with."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS calls it unlimited, and does not let it be
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
