@@ -13,7 +13,7 @@ from emulator.api.control import clock, content, faults, journal, sessions, snap
 from emulator.api.control.common import explain
 from emulator.api.gateway import OWN_PREFIX
 
-_FORM: Final = b"application/x-www-form-urlencoded"
+_NOT_MEANT: Final = frozenset({b"", b"application/x-www-form-urlencoded", b"text/plain"})
 
 
 async def _say(_request: Request, error: Exception) -> Response:
@@ -29,13 +29,14 @@ ERROR_HANDLERS: Final = {HTTPException: _say, RequestValidationError: _say}
 
 
 def take_for_json(scope: Scope) -> None:
-    """What is sent here is JSON, also where curl's ``-d`` calls it a form or nobody says what it is.
+    """What is sent here is JSON, also where it goes by what ``curl -d`` or ``fetch`` call every text.
 
     No page of another site gets that far: `emulator.api.guard` goes by its ``Origin``.
     """
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    if kinds in ([], [_FORM]):
-        others = [header for header in scope["headers"] if header[0] != b"content-type"]
+    headers = scope["headers"]
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    if kind.partition(b";")[0].strip().lower() in _NOT_MEANT:
+        others = [header for header in headers if header[0] != b"content-type"]
         scope["headers"] = [*others, (b"content-type", b"application/json")]
 
 
