@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
 from emulator.api.addressing import take_store
-from emulator.api.control import ERROR_HANDLERS, control_router
+from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.gateway import OWN_PREFIX, is_own
 from emulator.api.guard import Guard, refuse_store
@@ -82,6 +82,7 @@ class Emulator(FastAPI):
         scope[STORE] = store
         if is_own(scope["path"]):
             refusal = self.guard.refusal(scope)
+            take_for_json(scope)
             await (refusal or super().__call__)(scope, receive, send)
             return
         await self._serve(store, scope, receive, send)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -40,11 +41,9 @@ def run(
 
 
 def _allow_many_files() -> None:
-    """Ask for as many open files as the system grants: each isolated store keeps two."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """Each store and each connection keeps files open, more of them than what shells allow to begin with."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS calls it unlimited, and does not let it be
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from emulator.testing.store import ImageStore
+
 if TYPE_CHECKING:
     from emulator.clock import Clock
 
@@ -33,6 +35,11 @@ class EmulatorThread:
         """The address that clients are given."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def store(self) -> ImageStore:
+        """The default store; its ``fresh()`` is one for a single test."""
+        return ImageStore(self.endpoint, self._token)
+
     def start(self) -> Self:
         """Serve; the port is a new one each time."""
         from emulator.app import create_app
@@ -42,11 +49,18 @@ class EmulatorThread:
         if self.data is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="imagestore-", ignore_cleanup_errors=True)
             self.data = Path(self._temporary.name)
-        values: dict[str, Any] = {"data": self.data, "port": 0, "access_log": False} | self._settings
-        settings = Settings(**values)
-        listener = listen("127.0.0.1", 0)
+        try:
+            values: dict[str, Any] = (
+                {"data": self.data, "access_log": False} | self._settings | {"port": 0, "workers": 1}
+            )
+            settings = Settings(**values)
+            self._token = settings.control_token
+            self.app = create_app(settings, self._clock)
+            listener = listen("127.0.0.1", 0)
+        except BaseException:
+            self._clean_up()
+            raise
         self.port = listener.getsockname()[1]
-        self.app = create_app(settings, self._clock)
         self.server = Server(self.app, settings)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self.server.serve([listener])), name="image store emulator", daemon=True
@@ -61,6 +75,9 @@ class EmulatorThread:
         self._thread.join(_STOP_SECONDS)
         if self._thread.is_alive():
             raise TimeoutError("the emulator did not stop")
+        self._clean_up()
+
+    def _clean_up(self) -> None:
         if self._temporary:
             self._temporary.cleanup()
             self._temporary = self.data = None
