@@ -18,9 +18,11 @@ from emulator.api.exchange import STORE, Exchange
 from emulator.api.gateway import OWN_PREFIX, is_own
 from emulator.api.guard import Guard, refuse_store
 from emulator.api.own import own_router
+from emulator.api.request_log import RequestLog
 from emulator.api.routes import gateway_app, service_router
 from emulator.clock import Clock
 from emulator.control.faults import read_faults
+from emulator.control.metrics import Metrics
 from emulator.control.progress import Progress
 from emulator.control.seeding import seed_from_path
 from emulator.control.stores import IsolatedStore, Stores
@@ -77,13 +79,13 @@ class Emulator(FastAPI):
         try:
             store = self.stores.at_hand(name) or await self.stores.get(name)
         except ValueError as error:
-            await refuse_store(str(error))(scope, receive, send)
+            await self.exchange.log.watch(refuse_store(str(error)), name, scope, receive, send)
             return
         scope[STORE] = store
         if is_own(scope["path"]):
             refusal = self.guard.refusal(scope)
             take_for_json(scope)
-            await (refusal or super().__call__)(scope, receive, send)
+            await self.exchange.log.watch(refusal or super().__call__, name, scope, receive, send)
             return
         await self._serve(store, scope, receive, send)
 
@@ -93,7 +95,7 @@ class Emulator(FastAPI):
         store.requests.add(task)
         self.exchange.begin(scope)
         try:
-            await self.gateway(scope, receive, send)
+            await self.gateway(scope, receive, self.exchange.log.echoing(scope, send))
         finally:
             self.exchange.end(scope)
             store.requests.discard(task)
@@ -114,12 +116,17 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     data = DataDirectory(settings.data)
     database = _database(settings, data)
     database.check()
+    metrics = Metrics()
     try:
-        stores = Stores(settings, data, database, clock)
+        stores = Stores(settings, data, database, metrics, clock)
     except OSError as error:
         raise DataDirectoryError(settings.data, str(error)) from error
     prepare_default(stores.default, settings)
-    exchange = Exchange(settings.cluster_id, settings.hints)
+    log = RequestLog(settings.access_log, settings.echo_request_id)
+    exchange = Exchange(settings.cluster_id, settings.hints, log, metrics)
+
+    def expose() -> bytes:
+        return metrics.exposition([store.uploads for store in stores.opened()])
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -151,7 +158,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     app.exchange = exchange
     app.guard = Guard(settings.control_token, settings.allowed_origins)
     app.gateway = gateway_app(settings.profile, exchange, routes)
-    app.include_router(own_router(stores.default.find_fault, app.openapi))
+    app.include_router(own_router(stores.default.find_fault, expose, app.openapi))
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app

@@ -62,7 +62,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                access_log=settings.access_log,
+                access_log=False,  # `RequestLog` knows more
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         "auto", description="text for people, json for machines; auto is text on a terminal"
     )
     access_log: bool = Field(True, description="log a line for each request")
+    echo_request_id: bool = Field(
+        False, description="answer with the X-ServiceFabricRequestId that the log has; the real gateway does not"
+    )
     journal: int = Field(1000, ge=0, le=1_000_000, description="requests each store remembers; 0 for none")
     journal_hash_limit: Size = Field(
         1024 * 1024, ge=0, description="largest body whose SHA-256 the journal takes, as 1MiB or bytes"

@@ -5,9 +5,11 @@ from html import escape
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.responses import Response
 
 from emulator.api.gateway import OWN_PREFIX
+from emulator.control.metrics import CONTENT_TYPE
 
 _DOCS: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -26,8 +28,10 @@ table {{ border-collapse: collapse }} td, th {{ padding: .3rem .8rem .3rem 0; te
 """
 
 
-def own_router(find_fault: Callable[[], str | None], describe_api: Callable[[], dict[str, Any]]) -> APIRouter:
-    """Health, and the API on a page; `find_fault` says what keeps the emulator from serving."""
+def own_router(
+    find_fault: Callable[[], str | None], expose: Callable[[], bytes], describe_api: Callable[[], dict[str, Any]]
+) -> APIRouter:
+    """Health, metrics, and the API on a page; `find_fault` says what keeps the emulator from serving."""
     router = APIRouter()
 
     @router.get(f"{OWN_PREFIX}/health/live", tags=["emulator"])
@@ -42,6 +46,11 @@ def own_router(find_fault: Callable[[], str | None], describe_api: Callable[[], 
         if fault:
             return JSONResponse({"status": "not ready", "reason": fault}, 503)
         return JSONResponse({"status": "ready"})
+
+    @router.get(f"{OWN_PREFIX}/metrics", tags=["emulator"], response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Counts and gauges for Prometheus."""
+        return Response(expose(), headers={"content-type": CONTENT_TYPE})
 
     @router.get(f"{OWN_PREFIX}/docs", include_in_schema=False)
     def docs() -> HTMLResponse:

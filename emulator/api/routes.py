@@ -16,7 +16,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.api import cluster, operations
-from emulator.api.exchange import ENTRY, Exchange, Operation
+from emulator.api.exchange import Exchange, Operation
 from emulator.api.gateway import OWN_PREFIX, Gateway
 from emulator.api.openapi import describe
 from emulator.protocol.api_version import SIZES_SINCE
@@ -145,7 +145,12 @@ def service_router(profile: Profile, exchange: Exchange) -> APIRouter:
                 response_model=None,
                 openapi_extra=describe(operation.path, operation.parameters, operation.handle.__doc__ or ""),
             )
-    router.add_api_route("/", _root, methods=["GET"], include_in_schema=False, response_model=None)
+
+    async def root(request: Request) -> Response:
+        """What a client sees that only asks whether anything answers."""
+        return exchange.note(request.scope, HTMLResponse(_ROOT_PAGE))
+
+    router.add_api_route("/", root, methods=["GET"], include_in_schema=False, response_model=None)
     return router
 
 
@@ -163,7 +168,7 @@ def gateway_app(profile: Profile, exchange: Exchange, router: APIRouter) -> ASGI
         why = f"no operation of this runtime is a {scope['method']} of such a path"
         await exchange.refuse(scope, invalid_argument(why))(scope, receive, send)
 
-    return Gateway(dispatch, profile, exchange.refuse)
+    return Gateway(dispatch, profile, exchange.refuse, exchange.note)
 
 
 def exists_on(operation: Operation, profile: Profile) -> bool:
@@ -178,9 +183,3 @@ def _endpoint(operation: Operation, exchange: Exchange) -> Endpoint:
         return await exchange.answer(request, operation)
 
     return endpoint
-
-
-async def _root(request: Request) -> Response:
-    """What a client sees that only asks whether anything answers."""
-    request.scope[ENTRY].status = 200
-    return HTMLResponse(_ROOT_PAGE)

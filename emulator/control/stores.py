@@ -17,10 +17,11 @@ from typing import Final
 from emulator.clock import Clock
 from emulator.control.faults import Faults
 from emulator.control.journal import Journal
+from emulator.control.metrics import Metrics
 from emulator.operations.body import in_thread
 from emulator.operations.content import Content
 from emulator.operations.copying import Copying
-from emulator.operations.expiry import SessionLife
+from emulator.operations.expiry import SessionLife, log_expired
 from emulator.operations.uploads import Uploads
 from emulator.protocol.content_path import PathRules
 from emulator.protocol.profile import Profile
@@ -65,6 +66,7 @@ class IsolatedStore:
     life: SessionLife
     faults: Faults
     journal: Journal
+    metrics: Metrics
     opened: Opened
     requests: set["asyncio.Task[None]"] = field(default_factory=set)
     _session_paths: dict[str, str] = field(default_factory=dict)
@@ -78,6 +80,13 @@ class IsolatedStore:
     def path_of_session(self, session_id: str) -> str:
         """The path of a session that had a chunk not long ago, or ""."""
         return self._session_paths.get(session_id, "")
+
+    def expire(self) -> list[UploadSession]:
+        """Free what expired sessions hold, and answer with these."""
+        expired = self.uploads.expire()
+        log_expired(expired)
+        self.metrics.expired(len(expired))
+        return expired
 
     def find_fault(self) -> str | None:
         """Why the store cannot be used right now, if so."""
@@ -102,8 +111,16 @@ class IsolatedStore:
 class Stores:
     """All stores of one server process."""
 
-    def __init__(self, settings: Settings, data: DataDirectory, database: Database, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataDirectory,
+        database: Database,
+        metrics: Metrics,
+        clock: Clock | None = None,
+    ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._data = data
         self._database = database
         self._rules = PathRules(settings.profile)
@@ -178,7 +195,7 @@ class Stores:
 
     def sweeps(self) -> list[Callable[[], list[UploadSession]]]:
         """What frees the disk of expired sessions, store by store."""
-        return [store.uploads.expire for store in self._open.values()]
+        return [store.expire for store in self._open.values()]
 
     def close(self) -> None:
         """Close every store."""
@@ -207,6 +224,7 @@ class Stores:
             life=life,
             faults=Faults(clock),
             journal=Journal(settings.journal, settings.journal_hash_limit),
+            metrics=self._metrics,
             opened=self._open_directories(name, clock, life),
         )
 

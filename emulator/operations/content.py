@@ -16,6 +16,7 @@ from emulator.protocol.limits import PAGE_SIZE
 from emulator.storage.content_tree import FileEntry, FolderEntry, Stored
 from emulator.storage.disk import AppendingWriter, read_pieces, write_file
 from emulator.storage.errors import LockTimeoutError
+from emulator.storage.sessions import StagedUsage
 from emulator.storage.store import Store
 
 RESERVED: Final = frozenset({"store", "windowsfabricstore"})
@@ -178,7 +179,7 @@ class Content:
             raise file_not_found("the folder has no files, so it does not exist")
         return stored, size
 
-    def store_info(self, staged: Usage) -> StoreInfo:
+    def store_info(self, staged: StagedUsage) -> StoreInfo:
         """The figures of the whole store; `staged` is what upload sessions hold."""
         register, copied = Usage(0, 0), Usage(0, 0)
         root = self._store.content.find(self._rules.of([]))
@@ -191,7 +192,8 @@ class Content:
                     register = Usage(register.used_space + size, register.file_count + count)
             copied = Usage(total.used_space - register.used_space, total.file_count - register.file_count)
         capacity, available = self._store.disk_space()
-        return StoreInfo(capacity, available, Usage(*self._store.metadata_usage()), staged, copied, register)
+        metadata, staging = Usage(*self._store.metadata_usage()), Usage(staged.byte_count, staged.chunk_count)
+        return StoreInfo(capacity, available, metadata, staging, copied, register)
 
     def _store_at_once(self, staged: str, content: bytes, path: ContentPath) -> bool:
         """Store a small file right here, on the event loop, when nothing could make it wait; false when it might.

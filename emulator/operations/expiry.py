@@ -57,18 +57,16 @@ class SessionLife:
             self._first_ns = self.clock.now_ns()
 
 
-async def sweep_forever(sweeps: Callable[[], Iterable[Callable[[], list[UploadSession]]]], interval: timedelta) -> None:
+async def sweep_forever(sweeps: Callable[[], Iterable[Callable[[], object]]], interval: timedelta) -> None:
     """Do all `sweeps` every `interval` of machine time until cancelled; one that fails is logged and tried again."""
     while True:
         await asyncio.sleep(interval.total_seconds())
         for sweep in sweeps():
             try:
-                expired = await in_thread(sweep)
+                await in_thread(sweep)
             except Exception as error:  # noqa: BLE001, RUF100  # a sweep that fails must not be the last one
                 is_expected = as_fabric_error(error) is not None
                 _log.error("could not sweep expired upload sessions: %s", error, exc_info=not is_expected)
-            else:
-                log_expired(expired)
 
 
 def log_expired(sessions: Iterable[UploadSession]) -> None:

@@ -4,14 +4,13 @@ import threading
 import time
 
 from emulator.operations.body import Body, Piece, Turns, in_thread
-from emulator.operations.content import Usage
 from emulator.operations.expiry import SessionLife
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import FabricError, invalid_argument, range_not_satisfiable
 from emulator.protocol.upload_session import UploadSession
 from emulator.storage.content_tree import Stored
-from emulator.storage.sessions import SessionRows
+from emulator.storage.sessions import SessionRows, StagedUsage
 from emulator.storage.staging import ChunkFile, OpeningFile
 from emulator.storage.store import Store
 from emulator.units import show_duration
@@ -75,10 +74,9 @@ class Uploads:
         """The sessions on exactly that text of a path."""
         return self._store.sessions.find_by_path(path, self.alive_since_ns)
 
-    def staged(self) -> Usage:
+    def staged(self) -> StagedUsage:
         """What the chunks of all living sessions take."""
-        usage = self._store.sessions.usage(self.alive_since_ns)
-        return Usage(usage.byte_count, usage.chunk_count)
+        return self._store.sessions.usage(self.alive_since_ns)
 
     async def commit(self, session_id: str, timeout: float) -> None:
         """Publish the file of a complete session. Its session stays, and committing it again is fine.

@@ -23,7 +23,7 @@ _FIND_TO_CHANGE = _FIND.with_for_update()
 _FIND_BY_PATH = select(_TABLE).where(_MINE, _COLUMNS.path == bindparam("path"), _ALIVE).order_by(_COLUMNS.session_id)
 _FIND_ALL = select(_TABLE).where(_MINE, _ALIVE).order_by(_COLUMNS.path, _COLUMNS.session_id)
 _FIND_EXPIRED = select(_TABLE).where(_MINE, ~_ALIVE).with_for_update(skip_locked=True)
-_USAGE = select(func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
+_USAGE = select(func.count(), func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
 _TOKENS = select(_COLUMNS.staging).where(_MINE)
 _TOKEN = select(_COLUMNS.staging).where(_MINE, _THIS)
 _INSERT = insert(_TABLE)
@@ -37,8 +37,9 @@ _REPUBLISHED = (
 
 @dataclass(frozen=True, slots=True)
 class StagedUsage:
-    """What the chunks of a store's sessions take: bytes, and their number."""
+    """A store's sessions, and what their chunks take: bytes, and their number."""
 
+    session_count: int
     byte_count: int
     chunk_count: int
 
@@ -74,8 +75,8 @@ class SessionTable:
         """What all sessions have staged."""
         with self._database.read() as connection:
             values = {"mine": self._store, "alive_since": alive_since_ns}
-            byte_count, chunk_count = connection.execute(_USAGE, values).one()
-        return StagedUsage(int(byte_count or 0), int(chunk_count or 0))
+            session_count, byte_count, chunk_count = connection.execute(_USAGE, values).one()
+        return StagedUsage(session_count, int(byte_count or 0), int(chunk_count or 0))
 
     def tokens(self) -> set[str]:
         """The staging files that rows name, those of expired sessions included."""

@@ -305,6 +305,7 @@ CHOSEN: Final = {
     "log_level": "info",
     "log_format": "text",
     "access_log": "true",
+    "echo_request_id": "true",
     "in_memory": "false",
     "expiry": "exact",
     "journal": "2",
@@ -333,6 +334,7 @@ OTHERS: Final = {
     "log_level": "error",
     "log_format": "json",
     "access_log": "false",
+    "echo_request_id": "false",
     "in_memory": "true",
     "expiry": "swept",
     "journal": "0",
@@ -459,11 +461,12 @@ def test_token_origins_journal_and_hints_are_as_chosen(configured: Process) -> N
 
 
 def test_log_level_format_and_access_log_are_as_chosen(configured: Process) -> None:
-    """A request leaves a line for people."""
-    configured.wire.get(f"/ImageStore/asked-for?{V}")
+    """A request leaves a line for people, and its answer tells the id that is in the line."""
+    echoed = configured.wire.get(f"/ImageStore/asked-for?{V}").headers["x-servicefabricrequestid"]
     wait_until(lambda: any("/ImageStore/asked-for" in line for line in configured.log), "the request is logged")
     line = next(line for line in configured.log if "/ImageStore/asked-for" in line)
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO ", line), line
+    assert line.endswith(f" request_id={echoed}\n")
 
 
 @pytest.mark.parametrize("way", ["variables", "options over variables"])

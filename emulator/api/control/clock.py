@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from emulator.api.control.common import Selected, SessionView, view_session
 from emulator.clock import Clock, to_datetime
 from emulator.operations.body import in_thread
-from emulator.operations.expiry import Expiry, log_expired
+from emulator.operations.expiry import Expiry
 from emulator.units import parse_duration
 
 _LONGEST = timedelta(days=3650)
@@ -90,8 +90,7 @@ async def set_clock(change: ClockChange, store: Selected) -> ClockView:
 async def advance_clock(step: Advance, store: Selected) -> AdvanceView:
     """Let time pass at once, and answer with the sessions that this ends."""
     store.clock.advance(step.by)
-    expired = await in_thread(store.uploads.expire)
-    log_expired(expired)
+    expired = await in_thread(store.expire)
     views = [view_session(each, store) for each in expired]
     return AdvanceView(**_view(store.clock), expiry=store.life.mode, expired=views)
 
