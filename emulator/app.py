@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
-from emulator.api.addressing import take_store
+from emulator.api.addressing import take_base_path, take_store
 from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.gateway import OWN_PREFIX, is_own
@@ -69,12 +69,15 @@ class Emulator(FastAPI):
     guard: Guard
     exchange: Exchange
     stores: Stores
+    base_path: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        if self.base_path:
+            take_base_path(scope, self.base_path)
         name = take_store(scope)
         try:
             store = self.stores.at_hand(name) or await self.stores.get(name)
@@ -156,6 +159,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     routes = service_router(settings.profile, exchange)
     app.stores = stores
     app.exchange = exchange
+    app.base_path = settings.base_path
     app.guard = Guard(settings.control_token, settings.allowed_origins)
     app.gateway = gateway_app(settings.profile, exchange, routes)
     app.include_router(own_router(stores.default.find_fault, expose, app.openapi))

@@ -19,14 +19,14 @@ from emulator.direct_body import DirectProtocol
 from emulator.settings import Settings
 
 _BACKLOG: Final = 2048
-_KEEP_ALIVE_SECONDS: Final = 120
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `OSError` when the address cannot be had."""
+    """A listening socket, which takes IPv4 as well for ``::``; raises `OSError` when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    is_for_both = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=is_for_both)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
     return listener
 
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 headers=[("server", SERVER)],
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=settings.keep_alive.total_seconds(),  # type: ignore[arg-type]  # as below
                 timeout_graceful_shutdown=settings.shutdown_timeout.total_seconds(),  # type: ignore[arg-type]  # waits for it
                 http=DirectProtocol,
                 ws="none",

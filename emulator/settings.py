@@ -24,6 +24,9 @@ _DATABASE_URL: Final = re.compile(
 )
 """Strict, so that no part of a password with unescaped characters is taken for a host and shown as one."""
 
+_BASE_PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+"""What no proxy or client writes in a second way."""
+
 
 def variable_of(name: str) -> str:
     """A setting's environment variable."""
@@ -58,13 +61,25 @@ def _check_database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_base_path(value: str) -> str:
+    path = value.rstrip("/")
+    if not _BASE_PATH.fullmatch(path):
+        raise ValueError("it is written /some/prefix, with letters, digits and -._~ only")
+    return path
+
+
 class Settings(BaseSettings):
     """How one emulator runs. An option of the command line beats the environment, which beats the default."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for every interface")
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for every interface, :: for IPv6 as well"
+    )
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
+    base_path: Annotated[str, AfterValidator(_check_base_path)] = Field(
+        "", description="prefix of a proxy's URLs, as /some/prefix; it is taken off where it is there"
+    )
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
     database_url: Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_check_database_url)] = Field(
@@ -88,6 +103,11 @@ class Settings(BaseSettings):
     sweep_interval: Duration = Field(
         timedelta(minutes=1), description="how often the disk space of expired upload sessions is freed"
     )
+    upload_limit: Size = Field(0, ge=0, description="largest body of a PUT, as 100MiB or bytes; 0 for no limit")
+    store_limit: Size = Field(
+        0, ge=0, description="what one store may hold, content and chunks together, as 10GiB or bytes; 0 for no limit"
+    )
+    session_limit: int = Field(0, ge=0, description="living upload sessions a store may have; 0 for no limit")
     runtime_version: str = Field(NEWEST_RUNTIME, description="Service Fabric runtime to emulate; caps api-version")
     platform: Platform = Field(
         Platform.WINDOWS, description="build of the runtime; linux has no upload sessions and is case-sensitive"
@@ -112,6 +132,9 @@ class Settings(BaseSettings):
     control_token: str = Field("", description="bearer token that requests below /_emulator must have", repr=False)
     allowed_origins: str = Field(
         "", description="origins, separated by commas, whose web pages may use what is below /_emulator"
+    )
+    keep_alive: Duration = Field(
+        timedelta(seconds=120), description="how long a connection is kept open for the next request"
     )
     shutdown_timeout: Duration = Field(
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"

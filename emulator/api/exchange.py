@@ -103,7 +103,8 @@ class Exchange:
         store: IsolatedStore = request.scope[STORE]
         entry: Entry = request.scope[ENTRY]
         query = parse_query(request.scope["gateway_query"])
-        body = HttpBody(request, store.journal.hash_limit)
+        allowance = store.opened.allowance() if operation.verb == "PUT" else None
+        body = HttpBody(request, store.journal.hash_limit, allowance)
 
         async def work() -> Response:
             version = _api_version(query.get("api-version"), operation, store)
@@ -128,6 +129,8 @@ class Exchange:
             return self._note(entry, self._error(entry, _fabric_error(failure)))
         finally:
             entry.received, entry.digest = body.received, body.digest
+            if allowance:
+                allowance.end()
 
     def _check_cluster(self, request: Request) -> None:
         named = request.headers.get("clusterid") if self.cluster_id else None

@@ -23,11 +23,11 @@ from emulator.protocol.api_version import SIZES_SINCE
 from emulator.protocol.errors import invalid_argument
 from emulator.protocol.profile import Profile
 
-_ROOT_PAGE: Final = f"""<!DOCTYPE html>
+_ROOT_PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
 <body><h1>Image Store emulator</h1>
 <p>A local emulator of the Azure Service Fabric Image Store REST API.</p>
-<ul><li><a href="{OWN_PREFIX}/docs">API</a></li><li><a href="{OWN_PREFIX}/health/ready">Health</a></li></ul>
+<ul><li><a href="{own}/docs">API</a></li><li><a href="{own}/health/ready">Health</a></li></ul>
 </body></html>
 """
 
@@ -148,7 +148,9 @@ def service_router(profile: Profile, exchange: Exchange) -> APIRouter:
 
     async def root(request: Request) -> Response:
         """What a client sees that only asks whether anything answers."""
-        return exchange.note(request.scope, HTMLResponse(_ROOT_PAGE))
+        return exchange.note(
+            request.scope, HTMLResponse(_ROOT_PAGE.format(own=request.scope.get("root_path", "") + OWN_PREFIX))
+        )
 
     router.add_api_route("/", root, methods=["GET"], include_in_schema=False, response_model=None)
     return router

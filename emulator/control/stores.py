@@ -22,6 +22,7 @@ from emulator.operations.body import in_thread
 from emulator.operations.content import Content
 from emulator.operations.copying import Copying
 from emulator.operations.expiry import SessionLife, log_expired
+from emulator.operations.room import Allowance, Room
 from emulator.operations.uploads import Uploads
 from emulator.protocol.content_path import PathRules
 from emulator.protocol.profile import Profile
@@ -50,6 +51,12 @@ class Opened:
     content: Content
     copying: Copying
     uploads: Uploads
+    room: Room
+    upload_limit: int
+
+    def allowance(self) -> Allowance | None:
+        """What the next PUT may bring, if that is limited."""
+        return Allowance(self.upload_limit, self.room) if self.upload_limit or self.room.limit else None
 
 
 @dataclass(slots=True)
@@ -231,11 +238,13 @@ class Stores:
     def _open_directories(self, name: str, clock: Clock, life: SessionLife) -> Opened:
         settings = self._settings
         store = Store(self._data.store(name), self._database, self._rules, Sync(settings.durability), name)
+        content = Content(store, clock, settings.page_size)
+        uploads = Uploads(store, life, settings.session_limit)
+        room = Room(
+            settings.store_limit, lambda: content.total_size() + uploads.unpublished_size(), store.staging.is_alone
+        )
         return Opened(
-            store,
-            Content(store, clock, settings.page_size),
-            Copying(store, clock, settings.profile),
-            Uploads(store, life),
+            store, content, Copying(store, clock, settings.profile, room), uploads, room, settings.upload_limit
         )
 
     def _swap(self, store: IsolatedStore, layout: StoreLayout, sessions: list[UploadSession]) -> None:

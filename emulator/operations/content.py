@@ -179,6 +179,11 @@ class Content:
             raise file_not_found("the folder has no files, so it does not exist")
         return stored, size
 
+    def total_size(self) -> int:
+        """The bytes of all files."""
+        root = self._store.content.find(self._rules.of([]))
+        return self._store.content.usage(root)[0] if root else 0
+
     def store_info(self, staged: StagedUsage) -> StoreInfo:
         """The figures of the whole store; `staged` is what upload sessions hold."""
         register, copied = Usage(0, 0), Usage(0, 0)

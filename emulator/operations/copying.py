@@ -9,6 +9,7 @@ from emulator.clock import Clock
 from emulator.operations.body import Turns, in_thread
 from emulator.operations.content import is_reserved
 from emulator.operations.path_locks import changing
+from emulator.operations.room import Room
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.copy_description import CopyDescription
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument, shortened
@@ -22,11 +23,12 @@ _COPIES_AT_ONCE: Final = 4
 class Copying:
     """The copy operation of one store."""
 
-    def __init__(self, store: Store, clock: Clock, profile: Profile) -> None:
+    def __init__(self, store: Store, clock: Clock, profile: Profile, room: Room) -> None:
         self._store = store
         self._rules = store.rules
         self._clock = clock
         self._profile = profile
+        self._room = room
         self._turns = Turns()
 
     async def copy(self, description: CopyDescription, timeout: float) -> None:
@@ -75,9 +77,10 @@ class Copying:
             return
         staged = self._store.staging.new_name()
         try:
-            self._clone(source, staged)
-            self._store.staging.sync_tree(staged)
-            after = self._store.content.publish_copy(staged, destination)
+            with self._room.taking(lambda: source.size):
+                self._clone(source, staged)
+                self._store.staging.sync_tree(staged)
+                after = self._store.content.publish_copy(staged, destination)
         finally:
             self._store.staging.discard(staged)
         if before:
@@ -97,9 +100,10 @@ class Copying:
             raise invalid_argument("a folder cannot be copied over itself or over a folder it lies in")
         staged = self._store.staging.new_name()
         try:
-            self._clone_folder(source, staged, self._is_skipped(description))
-            self._store.staging.sync_tree(staged)
-            self._store.content.publish_folder(staged, destination)
+            with self._room.taking(lambda: self._store.content.usage(source)[0]):
+                self._clone_folder(source, staged, self._is_skipped(description))
+                self._store.staging.sync_tree(staged)
+                self._store.content.publish_folder(staged, destination)
         finally:
             self._store.staging.discard(staged)
 
