@@ -30,6 +30,7 @@ from emulator.storage.database import Database
 from emulator.storage.errors import DataDirectoryError
 from emulator.storage.layout import DataDirectory
 from emulator.storage.sqlite import SqliteDatabase
+from emulator.tls import Tls, load_tls
 
 _WORKER_THREADS = 32
 _IDLE_POLL_SECONDS = 0.005
@@ -67,6 +68,7 @@ class Emulator(FastAPI):
     guard: Guard
     exchange: Exchange
     stores: Stores
+    tls: Tls | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -119,7 +121,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     except OSError as error:
         raise DataDirectoryError(settings.data, str(error)) from error
     prepare_default(stores.default, settings)
-    exchange = Exchange(settings.cluster_id, settings.hints)
+    tls, access = load_tls(settings)
+    exchange = Exchange(settings.cluster_id, settings.hints, access)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -147,11 +150,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     )
     app.exception_handlers.update(ERROR_HANDLERS)
     routes = service_router(settings.profile, exchange)
+    app.tls = tls
     app.stores = stores
     app.exchange = exchange
-    app.guard = Guard(settings.control_token, settings.allowed_origins)
+    app.guard = Guard(settings.control_token, settings.allowed_origins, access)
     app.gateway = gateway_app(settings.profile, exchange, routes)
-    app.include_router(own_router(stores.default.find_fault, app.openapi))
+    app.include_router(own_router(stores.default.find_fault, app.openapi, tls.authority if tls else None))
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app
@@ -160,6 +164,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
 def prepare_for_workers(settings: Settings) -> None:
     """Make the data ready for several processes that will share it; raises what `create_app` does."""
     prepare_data(settings)
+    load_tls(settings)
     if settings.seed:
         create_app(settings).stores.close()
 
