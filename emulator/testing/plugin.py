@@ -32,14 +32,14 @@ _EFFECTS: "Final[dict[str, Callable[[ImageStore, Any, Path], object]]]" = {
 }
 """The marker's options in the order in which they are put into effect."""
 
-_OPTIONS: Final = (*_EFFECTS, "lint")
+OPTIONS: Final = (*_EFFECTS, "lint")
 _STORE: Final = pytest.StashKey["ImageStore"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", f"{_MARKER}({', '.join(_OPTIONS)}): what the test's image store starts with; all by name"
+        "markers", f"{_MARKER}({', '.join(OPTIONS)}): what the test's image store starts with; all by name"
     )
 
 
@@ -102,8 +102,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def _problems(test: pytest.Item) -> Iterator[str]:
     for marker in test.iter_markers(_MARKER):
-        for wrong in [*map(repr, marker.args), *(name for name in marker.kwargs if name not in _OPTIONS)]:
-            yield f"{test.name}: @pytest.mark.{_MARKER} takes {', '.join(_OPTIONS)}, by name; not {wrong}"
+        for wrong in [*map(repr, marker.args), *(name for name in marker.kwargs if name not in OPTIONS)]:
+            yield f"{test.name}: @pytest.mark.{_MARKER} takes {', '.join(OPTIONS)}, by name; not {wrong}"
 
 
 def _prepare(store: "ImageStore", options: dict[str, Any], folder: Path) -> None:
