@@ -72,7 +72,12 @@ def image_store(request: pytest.FixtureRequest, image_store_server: str) -> Iter
     from emulator.client import UnreachableError
     from emulator.testing.store import ImageStore
 
-    server = ImageStore(image_store_server, os.environ.get("IMAGESTORE_CONTROL_TOKEN", ""))
+    server = ImageStore(
+        image_store_server,
+        os.environ.get("IMAGESTORE_CONTROL_TOKEN", ""),
+        ca=os.environ.get("IMAGESTORE_CA", ""),
+        certificate=os.environ.get("IMAGESTORE_CERTIFICATE", ""),
+    )
     options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers(_MARKER))):
         options |= marker.kwargs

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.certificates import Authority
-from emulator.client import Control, ControlError
+from emulator.client import Control, ControlError, UnreachableError
 from emulator.testing import EmulatorThread
 from tests.support.emulator import EmulatorProcess
 from tests.support.wire import Wire, head, read_reply
@@ -258,11 +258,14 @@ def test_what_cannot_be_used_is_named_at_the_start(tmp_path: Path, options: list
     assert "Traceback" not in ended.stderr
 
 
-def test_the_control_client_speaks_https(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = start()
+def test_the_control_client_speaks_https_as_somebody(start: Start) -> None:
+    server = start(client_certificates=True)
     assert server.data
-    monkeypatch.setenv("SSL_CERT_FILE", str(server.data / "tls/ca.pem"))
+    ca = server.data / "tls/ca.pem"
 
-    assert Control(server.endpoint).clock()["mode"] == "real"
-    with pytest.raises(ControlError):
-        Control(server.endpoint).advance("soon")
+    assert Control(server.endpoint, ca=ca, certificate=own(server, "admin")).on("other").clock()["mode"] == "real"
+    with pytest.raises(ControlError) as refusal:
+        Control(server.endpoint, ca=ca, certificate=own(server, "user")).clock()
+    assert refusal.value.status == 403
+    with pytest.raises(UnreachableError, match="certificate verify failed"):
+        Control(server.endpoint).clock()
