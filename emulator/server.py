@@ -104,6 +104,7 @@ class Server(uvicorn.Server):
     ) -> None:
         self._doors = doors
         self._tls = app.tls
+        self._stores = app.stores
         super().__init__(
             uvicorn.Config(
                 app,
@@ -140,6 +141,11 @@ class Server(uvicorn.Server):
             self.servers.append(server)
         self._is_up.set()
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests finish; those that only watch would never."""
+        self._stores.stop_watching()
+        await super().shutdown(sockets=sockets)
 
     def _secure_connection(self) -> asyncio.Protocol:
         return DirectProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
