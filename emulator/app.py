@@ -6,14 +6,14 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from fastapi import FastAPI
-from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
 from emulator.api.addressing import take_store
-from emulator.api.control import ERROR_HANDLERS, control_router
+from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.gateway import OWN_PREFIX, is_own
 from emulator.api.guard import Guard, refuse_store
@@ -29,6 +29,8 @@ from emulator.settings import SettingError, Settings
 from emulator.storage.database import Database
 from emulator.storage.errors import DataDirectoryError
 from emulator.storage.layout import DataDirectory
+from emulator.storage.sqlite import SqliteDatabase
+from emulator.tls import Tls, load_tls
 
 _WORKER_THREADS = 32
 _IDLE_POLL_SECONDS = 0.005
@@ -40,21 +42,23 @@ _log = logging.getLogger(__name__)
 def prepare_data(settings: Settings) -> None:
     """Make the data directory and its database ready for this version, and log what was upgraded.
 
-    Raises `DataDirectoryError` or `NewerDataError` when the data cannot be used.
+    Raises the `UnusableError` that says why one of them cannot be used.
     """
     data = DataDirectory(settings.data)
-    database = Database.at(data.database, settings.durability)
-    try:
-        upgrades = [data.open(), database.open()]
-    except DatabaseError as error:
-        raise DataDirectoryError(
-            settings.data,
-            f"{data.database.name}: {error.orig} (without that file nothing but open upload sessions is lost)",
-        ) from error
-    finally:
-        database.close()
+    upgrades = [data.open()]
+    with closing(_database(settings, data)) as database:
+        upgrades.append(database.open())
     for upgrade in filter(None, upgrades):
         _log.warning("upgraded: %s", upgrade)
+
+
+def _database(settings: Settings, data: DataDirectory) -> Database:
+    url = settings.database_url.get_secret_value()
+    if not url:
+        return SqliteDatabase(data.database, settings.durability)
+    from emulator.storage.postgresql import PostgresqlDatabase  # most emulators do without its driver
+
+    return PostgresqlDatabase(url, f"{data.identity()} ", settings.durability)
 
 
 class Emulator(FastAPI):
@@ -64,6 +68,7 @@ class Emulator(FastAPI):
     guard: Guard
     exchange: Exchange
     stores: Stores
+    tls: Tls | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -79,6 +84,7 @@ class Emulator(FastAPI):
         scope[STORE] = store
         if is_own(scope["path"]):
             refusal = self.guard.refusal(scope)
+            take_for_json(scope)
             await (refusal or super().__call__)(scope, receive, send)
             return
         await self._serve(store, scope, receive, send)
@@ -103,19 +109,20 @@ class Emulator(FastAPI):
 def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     """An emulator on the data directory of `settings`, ready to be served; two in one process do not meet.
 
-    `clock` becomes that of the default store. Raises `DataDirectoryError` or `NewerDataError` when the data cannot be
-    used, and `SettingError` when the files named for faults or content cannot.
+    `clock` becomes that of the default store. Raises the `UnusableError` that says why its data cannot be used, and
+    `SettingError` when the files named for faults or content cannot.
     """
     prepare_data(settings)
     data = DataDirectory(settings.data)
-    database = Database.at(data.database, settings.durability)
-    database.check_file()
+    database = _database(settings, data)
+    database.check()
     try:
         stores = Stores(settings, data, database, clock)
     except OSError as error:
         raise DataDirectoryError(settings.data, str(error)) from error
     prepare_default(stores.default, settings)
-    exchange = Exchange(settings.cluster_id, settings.hints)
+    tls, access = load_tls(settings)
+    exchange = Exchange(settings.cluster_id, settings.hints, access)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -143,11 +150,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     )
     app.exception_handlers.update(ERROR_HANDLERS)
     routes = service_router(settings.profile, exchange)
+    app.tls = tls
     app.stores = stores
     app.exchange = exchange
-    app.guard = Guard(settings.control_token, settings.allowed_origins)
+    app.guard = Guard(settings.control_token, settings.allowed_origins, access)
     app.gateway = gateway_app(settings.profile, exchange, routes)
-    app.include_router(own_router(stores.default.find_fault, app.openapi))
+    app.include_router(own_router(stores.default.find_fault, app.openapi, tls.authority if tls else None))
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app
@@ -156,6 +164,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
 def prepare_for_workers(settings: Settings) -> None:
     """Make the data ready for several processes that will share it; raises what `create_app` does."""
     prepare_data(settings)
+    load_tls(settings)
     if settings.seed:
         create_app(settings).stores.close()
 

@@ -1,48 +1,22 @@
 """The command line: ``imagestore-emulator`` is ``imagestore-emulator serve`` is ``python -m emulator``."""
 
 import argparse
-import contextlib
-import errno
-import os
-import signal
-import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from enum import IntEnum
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from emulator import __version__
 from emulator.healthcheck import check_health
-from emulator.places import is_in_memory, temporary_directory
-from emulator.settings import ENVIRONMENT_PREFIX, SettingError, Settings
+from emulator.serving import ExitCode, StopError, serve
+from emulator.settings import ENVIRONMENT_PREFIX, Settings, option_of, variable_of
 from emulator.units import show_duration
 from emulator.verbs import add_verbs
 from emulator.verbs import run as run_verb
-
-
-class ExitCode(IntEnum):
-    """What the process ends with, so that scripts can tell why."""
-
-    OK = 0
-    WRONG_SETTING = 2
-    PORT_IN_USE = 3
-    DATA_UNUSABLE = 4
-    DATA_TOO_NEW = 5
-
-
-class StopError(Exception):
-    """A reason not to start, in a sentence that says what to do."""
-
-    def __init__(self, code: ExitCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parsed)
     del options["command"]
     try:
-        return _serve(_settings(options))
+        return serve(_settings(options))
     except StopError as stop:
         print(f"imagestore-emulator: {stop}", file=sys.stderr)
         return stop.code
@@ -86,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_option(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
-    option = _option(name)
+    option = option_of(name)
     description = f"{field.description} (default: {_shown(field.default)})".replace("%", "%%")
     if field.annotation is bool:
         parser.add_argument(
@@ -96,19 +70,6 @@ def _add_option(parser: argparse.ArgumentParser, name: str, field: FieldInfo) ->
         parser.add_argument(option, default=argparse.SUPPRESS, metavar=name.upper(), help=description, dest=name)
 
 
-def _given_as(name: str, settings: Settings) -> str:
-    """The way by which a setting was given: its variable if that holds the value, else its option."""
-    return _variable(name) if os.environ.get(_variable(name)) == str(getattr(settings, name)) else _option(name)
-
-
-def _variable(name: str) -> str:
-    return ENVIRONMENT_PREFIX + name.upper()
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 def _shown(default: Any) -> str:
     match default:
         case timedelta():
@@ -116,7 +77,7 @@ def _shown(default: Any) -> str:
         case bool():
             return "on" if default else "off"
         case _:
-            return str(default) if default != "" else "none"
+            return str(default) or "none"
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -126,111 +87,11 @@ def _settings(options: dict[str, Any]) -> Settings:
         sentences = []
         for fault in error.errors():
             name = str(fault["loc"][0])
-            where = _option(name) if name in options else _variable(name)
-            sentences.append(f"{where}: {fault['input']!r} is not allowed: {_reason(fault)}")
+            where = option_of(name) if name in options else variable_of(name)
+            value = "the value" if Settings.model_fields[name].annotation is SecretStr else repr(fault["input"])
+            sentences.append(f"{where}: {value} is not allowed: {_reason(fault)}")
         raise StopError(ExitCode.WRONG_SETTING, "; ".join(sentences)) from None
 
 
 def _reason(fault: ErrorDetails) -> str:
     return fault["msg"].removeprefix("Value error, ")
-
-
-def _serve(settings: Settings) -> int:
-    # Imported here so that --help, --version and a wrong setting answer without loading the server.
-    from emulator.app import create_app, prepare_for_workers
-    from emulator.logs import set_up_logging
-    from emulator.server import run
-    from emulator.storage.errors import DataDirectoryError, NewerDataError
-    from emulator.storage.locks import LOCKS_SPAN_PROCESSES
-
-    if settings.workers > 1 and not LOCKS_SPAN_PROCESSES:
-        raise StopError(
-            ExitCode.WRONG_SETTING, "--workers: this system has no locks that processes could share: only 1 is possible"
-        )
-    if settings.workers > 1 and settings.faults:
-        raise StopError(ExitCode.WRONG_SETTING, "--faults: they live in one process, so --workers has to be 1")
-    set_up_logging(settings)
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _stop_early)
-    with _listener(settings) as listener, _with_data_directory(settings) as placed:
-        try:
-            app = create_app(placed) if placed.workers == 1 else None
-            if app is None:
-                prepare_for_workers(placed)
-        except DataDirectoryError as error:
-            raise StopError(
-                ExitCode.DATA_UNUSABLE, f"{error}; choose another with --data, or make it writable for this user"
-            ) from None
-        except NewerDataError as error:
-            raise StopError(ExitCode.DATA_TOO_NEW, str(error)) from None
-        except SettingError as error:
-            raise StopError(ExitCode.WRONG_SETTING, f"{_option(error.name)}: {error}") from None
-
-        def announce() -> None:
-            print(_start_line(settings, listener), flush=True)
-
-        if app:
-            run(app, placed, listener, announce)
-        else:
-            from emulator.workers import Workers
-
-            Workers(placed.model_copy(update={"seed": None}), listener).run(announce)
-    return ExitCode.OK
-
-
-def _stop_early(_number: int, _frame: FrameType | None) -> None:
-    """Asked to stop before the server has begun: leave, and clean up on the way out."""
-    raise SystemExit(ExitCode.OK)
-
-
-def _start_line(settings: Settings, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    if not is_in_memory(settings):
-        where = f"in {settings.data.absolute()}"
-    else:
-        where = "in memory" if settings.in_memory else f"in memory: nothing is mounted at {settings.data}"
-    return (
-        f"Image Store emulator {__version__} listening on http://{shown}:{port} "
-        f"(Service Fabric {settings.runtime_version}, {settings.platform}), data {where}"
-    )
-
-
-@contextlib.contextmanager
-def _with_data_directory(settings: Settings) -> Iterator[Settings]:
-    """The settings with the directory to use: a temporary one, deleted afterwards, for use in memory."""
-    if not is_in_memory(settings):
-        yield settings
-        return
-    try:
-        temporary = temporary_directory()
-    except OSError as error:
-        raise StopError(
-            ExitCode.DATA_UNUSABLE,
-            f"no place for a temporary directory: {error.strerror or error}; make /tmp writable, or choose one with "
-            "TMPDIR",
-        ) from None
-    with temporary as directory:
-        yield settings.model_copy(update={"data": Path(directory)})
-
-
-@contextlib.contextmanager
-def _listener(settings: Settings) -> Iterator[socket.socket]:
-    from emulator.server import listen
-
-    try:
-        listener = listen(settings.host, settings.port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise StopError(
-                ExitCode.PORT_IN_USE,
-                f"port {settings.port} on {settings.host} is in use: stop what listens there, or choose another with "
-                "--port (0 picks a free one)",
-            ) from None
-        raise StopError(
-            ExitCode.WRONG_SETTING,
-            f"{_given_as('host', settings)}: cannot listen on {settings.host}:{settings.port}: "
-            f"{error.strerror or error}",
-        ) from None
-    with listener:
-        yield listener

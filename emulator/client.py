@@ -5,13 +5,14 @@
     control = Control("http://127.0.0.1:19080")
     control.add_fault("preset=lost-commit-reply")
     control.advance("31m")
-    control.verify({"operation": "UploadFileChunk", "at_least": 3})
+    control.verify(operation="UploadFileChunk", at_least=3)
 """
 
 import http.client
 import json
 import os
 import tempfile
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:19080"
 _ON: Final = "/_emulator/on/"
+_LOCAL: Final = ".localhost"
 _LINES: Final = "application/x-ndjson"
 
 OnProgress = Callable[[int, int], None]
@@ -55,7 +57,22 @@ class Control:
     def on(self, store: str) -> Self:
         """The control of another store of the same emulator, which is made when it is first used."""
         base = self.endpoint.partition(_ON)[0]
-        return type(self)(base if store == "default" else f"{base}{_ON}{store}", self._token, self._timeout)
+        is_default = store == "default" and not _store_of_host(base)
+        return type(self)(base if is_default else f"{base}{_ON}{store}", self._token, self._timeout)
+
+    @property
+    def store(self) -> str:
+        """The name of the store that the endpoint's path or host selects."""
+        return self.endpoint.partition(_ON)[2] or _store_of_host(self.endpoint) or "default"
+
+    @contextmanager
+    def fresh(self) -> Iterator[Self]:
+        """A new store of the same emulator that nobody else knows, deleted afterwards."""
+        store = self.make_store(f"fresh-{uuid.uuid4().hex}")
+        try:
+            yield store
+        finally:
+            store.drop()
 
     # Time
 
@@ -92,6 +109,8 @@ class Control:
 
     def add_fault(self, fault: Any = None, **fields: Any) -> list[dict[str, Any]]:
         """Set a fault, as text (``preset=lost-chunk``), as an object, or as keywords; answers with what was set."""
+        if fault is not None and fields:
+            raise TypeError("a fault is one value, or keywords")
         return self._list("POST", "/faults", fault if fault is not None else fields)
 
     def faults(self) -> list[dict[str, Any]]:
@@ -116,6 +135,10 @@ class Control:
         """The requests the store remembers, or those that fit: ``operation="UploadFile*", status=200``."""
         return self._list("GET", "/journal" + _query(query))
 
+    def running(self) -> list[dict[str, Any]]:
+        """The requests that are not answered yet."""
+        return self._list("GET", "/journal/running")
+
     def curl(self, **query: Any) -> str:
         """The same as commands, one a line."""
         commands: bytes = self._ask("GET", "/journal/curl" + _query(query))
@@ -125,7 +148,7 @@ class Control:
         """Wait until `count` requests that fit were answered; raises `TimeoutError`."""
         try:
             found: list[dict[str, Any]] = self._ask(
-                "GET", "/journal/wait" + _query(query | {"count": count, "timeout": timeout})
+                "GET", "/journal/wait" + _query(query | {"count": count, "timeout": timeout}), has_end=False
             )
         except ControlError as error:
             if error.status != http.client.REQUEST_TIMEOUT:
@@ -133,11 +156,18 @@ class Control:
             raise TimeoutError(f"{count} of {query or 'any request'} did not come within {timeout}") from None
         return found
 
-    def verify(self, *expect: dict[str, Any], order: Sequence[dict[str, Any]] = (), nothing_else: bool = False) -> None:
-        """Hold the journal against what was expected; raises `AssertionError` with all that is not so."""
-        wanted = {"expect": list(expect), "order": list(order), "nothing_else": nothing_else}
+    def verify(
+        self, *expect: dict[str, Any], order: Sequence[dict[str, Any]] = (), nothing_else: bool = False, **fields: Any
+    ) -> None:
+        """Hold the journal against what was expected; raises `AssertionError` with all that is not so.
+
+        One expectation can be given as keywords: ``operation="UploadFileChunk", at_least=3``. Without `count`,
+        `at_least` and `at_most`, once is enough. `order` are requests that came one after the other.
+        """
+        __tracebackhide__ = True  # a test's report ends at the line of the test
+        wanted = {"expect": [*expect, *([fields] if fields else [])], "order": list(order)}
         try:
-            self._ask("POST", "/journal/verify", wanted)
+            self._ask("POST", "/journal/verify", wanted | {"nothing_else": nothing_else})
         except ControlError as error:
             if error.status != http.client.CONFLICT:
                 raise
@@ -145,7 +175,7 @@ class Control:
 
     def follow(self, **query: Any) -> Iterator[dict[str, Any]]:
         """What is remembered, and then each request as it ends, without end."""
-        with self._answer("GET", "/journal/follow" + _query(query), timeout=None) as answer:
+        with self._answer("GET", "/journal/follow" + _query(query), has_end=False) as answer:
             for line in answer:
                 if line.startswith(b"data: "):
                     yield json.loads(line[len(b"data: ") :])
@@ -218,7 +248,7 @@ class Control:
 
     def drop(self) -> None:
         """Delete this store with all that is in it."""
-        self.on("default").drop_store(self.endpoint.partition(_ON)[2] or "default")
+        self.on("default").drop_store(self.store)
 
     def make_store(self, name: str) -> Self:
         """Make a store, and answer with its control."""
@@ -259,9 +289,10 @@ class Control:
         answer: list[dict[str, Any]] = self._ask(method, target, value)
         return answer
 
-    def _ask(self, method: str, target: str, value: Any = None, *, is_json: bool = True) -> Any:
+    def _ask(self, method: str, target: str, value: Any = None, *, is_json: bool = True, has_end: bool = True) -> Any:
         body = None if value is None else json.dumps(value).encode()
-        with self._answer(method, target, body, {"content-type": "application/json"} if body else {}) as answer:
+        headers = {"content-type": "application/json"} if body else {}
+        with self._answer(method, target, body, headers, has_end=has_end) as answer:
             text = answer.read()
             kind = answer.headers.get_content_type()
             return json.loads(text) if text and is_json and kind == "application/json" else text
@@ -273,23 +304,32 @@ class Control:
         target: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        timeout: float | None = 0.0,
+        *,
+        has_end: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
+        """Ask, and give up after a while, if the answer `has_end`."""
         parts = urlsplit(self.endpoint)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=self._timeout if timeout == 0.0 else timeout)
-        authorization = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        # Not every system's resolver knows the names below localhost.
+        host = "localhost" if _store_of_host(self.endpoint) else parts.hostname or ""
+        connection = kind(host, parts.port, timeout=self._timeout if has_end else None)
+        common = {"host": parts.netloc} | ({"authorization": f"Bearer {self._token}"} if self._token else {})
         try:
-            try:
-                connection.request(method, f"{parts.path}/_emulator{target}", body, authorization | (headers or {}))
-                answer = connection.getresponse()
-            except (OSError, http.client.HTTPException) as error:
-                raise UnreachableError(f"no emulator answers at {self.endpoint}: {error}") from error
+            connection.request(method, f"{parts.path}/_emulator{target}", body, common | (headers or {}))
+            answer = connection.getresponse()
             if answer.status >= http.client.BAD_REQUEST:
                 raise ControlError(answer.status, _reason(answer.read()))
             yield answer
+        except (OSError, http.client.HTTPException) as error:
+            raise UnreachableError(f"no emulator answers at {self.endpoint}: {error}") from error
         finally:
             connection.close()
+
+
+def _store_of_host(endpoint: str) -> str:
+    """The store that the host of an address names, or ""."""
+    host = urlsplit(endpoint).hostname or ""
+    return host.removesuffix(_LOCAL) if host.endswith(_LOCAL) else ""
 
 
 def _reason(body: bytes) -> str:

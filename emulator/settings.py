@@ -1,19 +1,40 @@
 """Every setting once: type, default, unit, environment variable (``IMAGESTORE_`` and the name in capitals)."""
 
+import os
+import re
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emulator.operations.expiry import Expiry
+from emulator.protocol.access import UserAccess, parse_clients
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
 from emulator.protocol.profile import NEWEST_RUNTIME, RUNTIME_BUILDS, Platform, Profile
 from emulator.storage.durability import Durability
 from emulator.units import Duration, Size
 
 ENVIRONMENT_PREFIX = "IMAGESTORE_"
+DATABASE_URL_FILE: Final = ENVIRONMENT_PREFIX + "DATABASE_URL_FILE"
+"""The variable that names a file with the database's URL, for secrets that are mounted into a container."""
+
+_DATABASE_URL: Final = re.compile(
+    r"postgres(ql)?(\+psycopg)?://([^@/?#\s]*@)?(\[[0-9a-fA-F:.]+\]|[^:@/?#\s]*)(:[0-9]{1,5})?(/[^@?#\s]*)?(\?[^@#\s]*)?"
+)
+"""Strict, so that no part of a password with unescaped characters is taken for a host and shown as one."""
+
+
+def variable_of(name: str) -> str:
+    """A setting's environment variable."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def option_of(name: str) -> str:
+    """A setting's option on the command line."""
+    return "--" + name.replace("_", "-")
 
 
 class SettingError(Exception):
@@ -24,6 +45,29 @@ class SettingError(Exception):
         self.name = name
 
 
+def _read_secret(value: object) -> object:
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.read_text(errors="replace").strip()
+    except OSError as error:
+        raise ValueError(f"{DATABASE_URL_FILE}: {value} cannot be read: {error.strerror}") from None
+
+
+def _check_database_url(value: SecretStr) -> SecretStr:
+    if value and not _DATABASE_URL.fullmatch(value.get_secret_value()):
+        raise ValueError("it is written postgresql://user:password@host:port/name, special characters as in %40")
+    return value
+
+
+class TlsMode(StrEnum):
+    """Where the server's certificate comes from."""
+
+    OFF = "off"
+    AUTO = "auto"
+    FILES = "files"
+
+
 class Settings(BaseSettings):
     """How one emulator runs. An option of the command line beats the environment, which beats the default."""
 
@@ -32,7 +76,27 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for every interface")
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
+    tls: TlsMode = Field(
+        TlsMode.OFF,
+        description="HTTPS: off, auto (with a certificate authority of the emulator's own) or files",
+    )
+    https_port: int | None = Field(
+        None, ge=0, le=65535, description="port for HTTPS, with HTTP left on --port; else --port itself speaks HTTPS"
+    )
+    tls_names: str = Field("", description="more names for the certificate that auto makes, separated by commas")
+    tls_certificate: Path | None = Field(None, description="the server's certificate and its chain, PEM")
+    tls_key: Path | None = Field(None, description="its key, if that is in a file of its own, PEM")
+    client_certificates: bool = Field(False, description="serve only clients with a certificate that has a role")
+    client_ca: Path | None = Field(None, description="authorities, or client certificates themselves, to trust, PEM")
+    admin_clients: str = Field("", description="clients that may do everything: thumbprints, cn=NAME, or ca for any")
+    user_clients: str = Field("", description="clients that may only read: thumbprints, cn=NAME, or ca for any")
+    user_access: UserAccess = Field(
+        UserAccess.READ, description="what those may do with the image store; a cluster's own default is nothing"
+    )
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
+    database_url: Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_check_database_url)] = Field(
+        SecretStr(""), description="PostgreSQL database for upload sessions; without one they are in the data directory"
+    )
     in_memory: bool = Field(False, description="keep everything in a temporary directory, gone when the emulator ends")
     in_memory_unless_mounted: bool = Field(
         False, description="the same, but only if --data is not on a mounted volume: what the container image is set to"
@@ -77,12 +141,24 @@ class Settings(BaseSettings):
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
     )
 
-    @field_validator("faults", "seed")
+    @field_validator("admin_clients", "user_clients")
+    @classmethod
+    def _are_clients(cls, value: str) -> str:
+        parse_clients(value)
+        return value
+
+    @field_validator("faults", "seed", "tls_certificate", "tls_key", "client_ca")
     @classmethod
     def _is_there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.exists():
             raise ValueError("a file or folder that is there")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_into_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        file = os.environ.get(DATABASE_URL_FILE)
+        return {"database_url": Path(file), **values} if file else values
 
     @field_validator("data", mode="before")
     @classmethod

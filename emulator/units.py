@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(ms|s|m|h|d)?")
 _LONGEST: Final = timedelta(days=3650)
@@ -50,8 +50,13 @@ def parse_size(value: object) -> object:
     return int(match.group(1)) * 1024 ** _POWERS[(match.group(2) or "").lower()]
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_check_duration)]
-"""A length of time greater than none."""
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    AfterValidator(_check_duration),
+    PlainSerializer(show_duration, return_type=str, when_used="json"),
+]
+"""A length of time greater than none, shown as it is written."""
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 """A number of bytes."""

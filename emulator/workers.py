@@ -1,8 +1,9 @@
 """Several server processes on one listening socket and one data directory.
 
 They share nothing but the directory, its locks and its database, so this is also how replicas on one volume behave.
-A worker is a process of its own (`python -m emulator.workers`), started with the settings in its environment and the
-socket as an open file; one that dies is replaced, and what it was receiving is swept.
+A worker is a process of its own (`python -m emulator.workers`), started with the settings in its environment, the
+socket as an open file and what is secret on its standard input; one that dies is replaced, and what it was receiving is
+swept.
 """
 
 import logging
@@ -14,17 +15,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from datetime import timedelta
 from enum import Enum
 from types import FrameType
 from typing import Final
 
+from pydantic import SecretStr
+
 from emulator.app import create_app
 from emulator.logs import set_up_logging
-from emulator.server import run
+from emulator.server import Doors, run
 from emulator.settings import ENVIRONMENT_PREFIX, Settings
+from emulator.storage.errors import UnusableError
 
-_LISTENER: Final = "_IMAGESTORE_LISTENER"
+_PLAIN: Final = "_IMAGESTORE_PLAIN_DOOR"
+_SECURE: Final = "_IMAGESTORE_SECURE_DOOR"
+_DATABASE_URL: Final = ENVIRONMENT_PREFIX + "DATABASE_URL"
 _POLL_SECONDS: Final = 0.1
 _PARENT_POLL_SECONDS: Final = 0.5
 _RESTART_SECONDS: Final = 1.0
@@ -36,9 +43,9 @@ _log = logging.getLogger(__name__)
 class Workers:
     """Starts the processes, replaces the dead, passes on the signal to stop."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, doors: Doors) -> None:
         self._settings = settings
-        self._listener = listener
+        self._doors = doors
         self._is_stopping = False
         self._processes: list[subprocess.Popen[bytes]] = []
         self._started: dict[int, float] = {}
@@ -55,9 +62,14 @@ class Workers:
         self._stop()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = worker_environment(self._settings, self._listener.fileno())
+        environment = worker_environment(self._settings, self._doors)
         command = [sys.executable, "-m", "emulator.workers"]
-        process = subprocess.Popen(command, env=environment, pass_fds=[self._listener.fileno()])  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdin=subprocess.PIPE, pass_fds=[door.fileno() for door in self._doors.sockets()]
+        )
+        if process.stdin:
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(self._settings.database_url.get_secret_value().encode())
         self._started[process.pid] = time.monotonic()
         return process
 
@@ -87,13 +99,15 @@ class Workers:
         self._is_stopping = True
 
 
-def worker_environment(settings: Settings, listener: int) -> dict[str, str]:
-    """This process's environment, with every setting and the listening socket in it."""
-    values = {
+def worker_environment(settings: Settings, doors: Doors) -> dict[str, str]:
+    """This process's environment, with the listening sockets and every setting in it but the one with a password."""
+    variables = {
         ENVIRONMENT_PREFIX + name.upper(): "" if value is None else _text(value)
-        for name, value in settings.model_dump().items()
+        for name, value in settings.model_dump(exclude={"database_url"}).items()
     }
-    return {**os.environ, **values, _LISTENER: str(listener)}
+    inherited = {name: value for name, value in os.environ.items() if name != _DATABASE_URL}
+    plain, secure = (str(door.fileno()) if door else "" for door in (doors.plain, doors.secure))
+    return {**inherited, **variables, _PLAIN: plain, _SECURE: secure}
 
 
 def _text(value: object) -> str:
@@ -105,10 +119,19 @@ def _text(value: object) -> str:
 def work(environment: Mapping[str, str]) -> None:
     """Be one worker."""
     threading.Thread(target=_stop_without_parent, args=[os.getppid()], daemon=True).start()
-    settings = Settings()
+    settings = Settings(database_url=SecretStr(sys.stdin.buffer.read().decode()))
     set_up_logging(settings)
-    with socket.socket(fileno=int(environment[_LISTENER])) as listener:
-        run(create_app(settings), settings, listener)
+    with closing(Doors(_inherited(environment[_PLAIN]), _inherited(environment[_SECURE]))) as doors:
+        try:
+            app = create_app(settings)
+        except UnusableError as error:
+            _log.error("%s", error)
+            sys.exit(1)
+        run(app, settings, doors)
+
+
+def _inherited(descriptor: str) -> socket.socket | None:
+    return socket.socket(fileno=int(descriptor)) if descriptor else None
 
 
 def _stop_without_parent(parent: int) -> None:

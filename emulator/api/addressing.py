@@ -6,6 +6,7 @@ and ``NAME.localhost`` do the same. The service's paths and the emulator's own o
 
 from typing import Final
 
+from starlette.requests import Request
 from starlette.types import Scope
 
 from emulator.api.gateway import OWN_PREFIX
@@ -16,7 +17,7 @@ STORE_HEADER: Final = "x-emulator-store"
 
 _RAW_PREFIX: Final = ON_PREFIX.encode()
 _RAW_HEADER: Final = STORE_HEADER.encode()
-_LOCAL: Final = b".localhost"
+_LOCAL: Final = ".localhost"
 
 
 def take_store(scope: Scope) -> str:
@@ -30,12 +31,20 @@ def take_store(scope: Scope) -> str:
     for field, value in scope["headers"]:
         if field == _RAW_HEADER:
             return str(value.decode("latin-1").strip().lower())
-        if field == b"host" and _LOCAL in value:
-            host = value.partition(b":")[0].lower()
-            by_host = host.removesuffix(_LOCAL).decode("latin-1") if host.endswith(_LOCAL) else DEFAULT
+        if field == b"host":
+            by_host = _store_of_host(value.decode("latin-1")) or DEFAULT
     return by_host
 
 
-def address_of(store: str, base: str) -> str:
-    """The endpoint address of a store."""
+def address_of(store: str, request: Request) -> str:
+    """The endpoint address of a store, at the address by which this request came."""
+    host = request.headers.get("host", "localhost")
+    own = _store_of_host(host)
+    base = f"{request.url.scheme}://{host[len(own) + 1 :] if own else host}"
     return base if store == DEFAULT else f"{base}{ON_PREFIX}{store}"
+
+
+def _store_of_host(host: str) -> str:
+    """The store that a host names, with or without a port; "" for a host that names none."""
+    name, _, _ = host.lower().partition(":")
+    return name.removesuffix(_LOCAL) if name.endswith(_LOCAL) else ""

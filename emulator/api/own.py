@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from emulator.api.gateway import OWN_PREFIX
+
+CA_PAGE: Final = f"{OWN_PREFIX}/ca.pem"
 
 _DOCS: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -26,8 +29,13 @@ table {{ border-collapse: collapse }} td, th {{ padding: .3rem .8rem .3rem 0; te
 """
 
 
-def own_router(find_fault: Callable[[], str | None], describe_api: Callable[[], dict[str, Any]]) -> APIRouter:
-    """Health, and the API on a page; `find_fault` says what keeps the emulator from serving."""
+def own_router(
+    find_fault: Callable[[], str | None], describe_api: Callable[[], dict[str, Any]], authority: Path | None
+) -> APIRouter:
+    """Health, and the API on a page; `find_fault` says what keeps the emulator from serving.
+
+    `authority` is the certificate of the emulator's own, for clients that are to trust it.
+    """
     router = APIRouter()
 
     @router.get(f"{OWN_PREFIX}/health/live", tags=["emulator"])
@@ -42,6 +50,13 @@ def own_router(find_fault: Callable[[], str | None], describe_api: Callable[[], 
         if fault:
             return JSONResponse({"status": "not ready", "reason": fault}, 503)
         return JSONResponse({"status": "ready"})
+
+    if authority:
+
+        @router.get(CA_PAGE, tags=["emulator"])
+        def ca() -> Response:
+            """The certificate authority that signed the emulator's certificate, as PEM."""
+            return Response(authority.read_bytes(), media_type="application/x-pem-file")
 
     @router.get(f"{OWN_PREFIX}/docs", include_in_schema=False)
     def docs() -> HTMLResponse:

@@ -39,13 +39,8 @@ class Snapshots:
         layout = self._stores.data.store(store.name)
         progress.total = count_files(layout.content)
         new = self._stores.data.spare_store().root
-        sessions = store.uploads.all()
-        for session in sessions:
-            if not store.uploads.is_published(session):
-                session.published = ""
         try:
-            count = save(layout, sessions, new, store.clock.now_ns(), progress.step)
-            store.uploads.renew_published(sessions)
+            count = save(layout, store.uploads.all(), new, store.clock.now_ns(), progress.step)
             place.parent.mkdir(exist_ok=True)
             if place.exists():
                 exchange(str(new), str(place))
@@ -73,7 +68,6 @@ class Snapshots:
 
         restored = await self._stores.replace(store.name, build)
         restored.clock.set(to_datetime(moment_ns))
-        await in_thread(restored.uploads.renew_published, restored.uploads.all())
 
     async def delete(self, name: str) -> bool:
         """Delete one; false if there is none."""

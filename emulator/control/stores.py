@@ -137,7 +137,7 @@ class Stores:
             await self.reset(DEFAULT)
             return True
         async with self._change:
-            if name not in self.names():
+            if name not in self._open and not self._data.store(name).content.is_dir():
                 return False
             store = await self._opened(name)
             with self._ending(store):

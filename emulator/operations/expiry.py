@@ -9,6 +9,7 @@ from typing import Final
 
 from emulator.clock import Clock
 from emulator.operations.body import in_thread
+from emulator.operations.failures import as_fabric_error
 from emulator.protocol.upload_session import UploadSession
 
 SWEEP_EVERY: Final = timedelta(minutes=5)
@@ -63,8 +64,9 @@ async def sweep_forever(sweeps: Callable[[], Iterable[Callable[[], list[UploadSe
         for sweep in sweeps():
             try:
                 expired = await in_thread(sweep)
-            except Exception:  # noqa: BLE001, RUF100  # a sweep that fails must not be the last one
-                _log.exception("could not sweep expired upload sessions")
+            except Exception as error:  # noqa: BLE001, RUF100  # a sweep that fails must not be the last one
+                is_expected = as_fabric_error(error) is not None
+                _log.error("could not sweep expired upload sessions: %s", error, exc_info=not is_expected)
             else:
                 log_expired(expired)
 

@@ -3,6 +3,7 @@
 import errno
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionInTimeError
 
 from emulator.protocol.errors import FabricError
 from emulator.storage.errors import LockTimeoutError, NameTakenError
@@ -13,7 +14,7 @@ def as_fabric_error(error: Exception) -> FabricError | None:
     match error:
         case FabricError():
             return error
-        case LockTimeoutError():
+        case LockTimeoutError() | NoConnectionInTimeError():
             return FabricError("FABRIC_E_TIMEOUT", why="another request works on the same path, session or database")
         case NameTakenError():
             return FabricError(

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterable
 
 from emulator.operations.body import Body, Piece, Turns, in_thread
 from emulator.operations.content import Usage
@@ -11,6 +10,7 @@ from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import FabricError, invalid_argument, range_not_satisfiable
 from emulator.protocol.upload_session import UploadSession
+from emulator.storage.content_tree import Stored
 from emulator.storage.sessions import SessionRows
 from emulator.storage.staging import ChunkFile, OpeningFile
 from emulator.storage.store import Store
@@ -105,7 +105,7 @@ class Uploads:
             if session is None:
                 raise invalid_argument(f"session {session_id} was deleted meanwhile")
             stored = self._store.content.find(path)
-            if stored and stored.identity == session.published:
+            if stored and self._is_published(session, stored):
                 return
             try:
                 self._link(session, staged)
@@ -117,6 +117,16 @@ class Uploads:
                 if current and current.staging == session.staging:
                     current.published = published.identity
                     rows.update(current)
+
+    def _is_published(self, session: UploadSession, stored: Stored) -> bool:
+        """Whether a file is the one that this session's last commit made.
+
+        One that is the session's own file by another name is, whatever became of its dates: other names that it has
+        in snapshots come and go.
+        """
+        return stored.identity == session.published or self._store.staging.is_session_file(
+            session.staging, stored.status
+        )
 
     def _delete(self, session_id: str, timeout: float) -> None:
         session = self.find(session_id)
@@ -141,18 +151,6 @@ class Uploads:
     def forget_all(self) -> list[UploadSession]:
         """Lose every session at once, as the real service does when another replica becomes primary."""
         return self._drop(_FOR_EVER)
-
-    def is_published(self, session: UploadSession) -> bool:
-        """Whether the file at its path is the one that its commit made."""
-        stored = self._store.content.find(self._store.rules.parse(session.path))
-        return stored is not None and stored.identity == session.published
-
-    def renew_published(self, sessions: Iterable[UploadSession]) -> None:
-        """The files that these sessions published were given a second name, which makes the disk date them anew."""
-        for session in sessions:
-            stored = self._store.content.find(self._store.rules.parse(session.path)) if session.published else None
-            if stored:
-                self._store.sessions.republished(session.published, stored.identity)
 
     def _drop(self, alive_since_ns: int) -> list[UploadSession]:
         dropped = self._store.sessions.delete_expired(alive_since_ns)

@@ -3,14 +3,25 @@
 from pathlib import Path
 
 
-class DataDirectoryError(Exception):
+class UnusableError(Exception):
+    """What the emulator keeps its state in cannot be used."""
+
+
+class DataDirectoryError(UnusableError):
     """The data directory cannot be used."""
 
     def __init__(self, directory: Path, reason: str) -> None:
         super().__init__(f"cannot use the data directory {directory}: {reason}")
 
 
-class NewerDataError(Exception):
+class DatabaseUnusableError(UnusableError):
+    """The database a URL names cannot be used."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"cannot use the database {place}: {reason}")
+
+
+class NewerDataError(UnusableError):
     """The data was written by a newer emulator."""
 
     def __init__(self, what: str, found: int, known: int) -> None:
@@ -31,3 +42,8 @@ class NameTakenError(Exception):
 
 class LockTimeoutError(Exception):
     """Somebody else held what was to be locked for too long."""
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, in one line: of a database's error the database's own words."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]

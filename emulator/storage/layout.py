@@ -4,7 +4,8 @@
 
     <data>/
       format                     number of this layout; a newer one is refused
-      emulator.db                upload sessions (SQLite)
+      emulator.db                upload sessions (SQLite), unless a database elsewhere has them, and then
+      identity                   tells this directory from others whose sessions are in the same database
       default/                   one store
         content/                 the image store itself, as plain files and folders
         staging/
@@ -18,6 +19,7 @@
       .trash/<token>/            on its way in or out: deleted when nobody is there whom it could belong to
 """
 
+import fcntl
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ FORMAT: Final = 1
 _FORMAT_FILE: Final = "format"
 _SNAPSHOTS: Final = ".snapshots"
 _TRASH: Final = ".trash"
+_IDENTITY_FILE: Final = "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,18 @@ class DataDirectory:
         except OSError as error:
             raise DataDirectoryError(self.root, error.strerror or str(error)) from error
         return f"the content in {self.root} had no format stamp and has one now" if had_content else None
+
+    def identity(self) -> str:
+        """What tells this directory from every other one, made when first asked for; `open` it before."""
+        file = self.root / _IDENTITY_FILE
+        try:
+            with (self.root / _FORMAT_FILE).open("rb") as stamp:
+                fcntl.flock(stamp, fcntl.LOCK_EX)  # two processes that start at once shall not make two
+                if not file.exists() or not file.stat().st_size:
+                    file.write_text(f"{secrets.token_hex(8)}\n")
+                return file.read_text().strip()
+        except OSError as error:
+            raise DataDirectoryError(self.root, error.strerror or str(error)) from error
 
 
 def _read_format(stamp: Path) -> int:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from emulator.protocol.received_ranges import ReceivedRanges
 from emulator.protocol.upload_session import UploadSession
@@ -22,7 +22,7 @@ _FIND = select(_TABLE).where(_MINE, _THIS)
 _FIND_TO_CHANGE = _FIND.with_for_update()
 _FIND_BY_PATH = select(_TABLE).where(_MINE, _COLUMNS.path == bindparam("path"), _ALIVE).order_by(_COLUMNS.session_id)
 _FIND_ALL = select(_TABLE).where(_MINE, _ALIVE).order_by(_COLUMNS.path, _COLUMNS.session_id)
-_FIND_EXPIRED = select(_TABLE).where(_MINE, ~_ALIVE).with_for_update()
+_FIND_EXPIRED = select(_TABLE).where(_MINE, ~_ALIVE).with_for_update(skip_locked=True)
 _USAGE = select(func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
 _TOKENS = select(_COLUMNS.staging).where(_MINE)
 _TOKEN = select(_COLUMNS.staging).where(_MINE, _THIS)
@@ -48,12 +48,13 @@ class SessionTable:
 
     def __init__(self, database: Database, store: str) -> None:
         self._database = database
-        self._store = store
+        self._store = database.scope + store
 
     def find(self, session_id: str, alive_since_ns: int) -> UploadSession | None:
         """The session of that id."""
         with self._database.read() as connection:
-            return _one(connection.execute(_FIND, {"mine": self._store, "this": session_id}), alive_since_ns)
+            row = connection.execute(_FIND, {"mine": self._store, "this": session_id}).one_or_none()
+        return _living(row, alive_since_ns)
 
     def find_by_path(self, path: str, alive_since_ns: int) -> list[UploadSession]:
         """All sessions whose path is exactly `path`, in order of their ids."""
@@ -83,17 +84,17 @@ class SessionTable:
 
     def check(self) -> None:
         """Raise whatever keeps the table from being read or changed."""
-        self._database.check_file()
+        self._database.check()
         self.usage(0)
 
     @contextmanager
     def change(self, timeout: float) -> Iterator["SessionRows"]:
         """One transaction on the table; raises `LockTimeoutError` when it cannot begin within `timeout` seconds."""
         with self._database.change(timeout) as connection:
-            yield SessionRows(connection, self._store)
+            yield SessionRows(self._database, connection, self._store)
 
     def delete_expired(self, alive_since_ns: int) -> list[UploadSession]:
-        """Delete what has expired and answer with it."""
+        """Delete what has expired and answer with it; a session somebody is busy with is left for the next time."""
         with self._database.change() as connection:
             values = {"mine": self._store, "alive_since": alive_since_ns}
             expired = [_session(row) for row in connection.execute(_FIND_EXPIRED, values)]
@@ -106,7 +107,7 @@ class SessionTable:
         """These become the store's sessions, and all others go, if nothing fails inside."""
         with self._database.change() as connection:
             connection.execute(_DELETE_ALL, {"mine": self._store})
-            rows = SessionRows(connection, self._store)
+            rows = SessionRows(self._database, connection, self._store)
             for session in sessions:
                 rows.insert(session)
             yield
@@ -118,19 +119,23 @@ class SessionTable:
 
 
 class SessionRows:
-    """The table inside a transaction; a session read here stays as it is until the transaction ends."""
+    """The table inside a transaction; a session looked for stays as it is, or absent, until the transaction ends."""
 
-    def __init__(self, connection: Connection, store: str) -> None:
+    def __init__(self, database: Database, connection: Connection, store: str) -> None:
+        self._database = database
         self._connection = connection
         self._store = store
 
     def find(self, session_id: str, alive_since_ns: int) -> UploadSession | None:
         """The session of that id."""
         values = {"mine": self._store, "this": session_id}
-        return _one(self._connection.execute(_FIND_TO_CHANGE, values), alive_since_ns)
+        row = self._connection.execute(_FIND_TO_CHANGE, values).one_or_none()
+        if row is None and self._database.claim(self._connection, f"session {self._store} {session_id}"):
+            row = self._connection.execute(_FIND_TO_CHANGE, values).one_or_none()
+        return _living(row, alive_since_ns)
 
     def insert(self, session: UploadSession) -> None:
-        """Add a session; raises `sqlalchemy.exc.IntegrityError` when another process was faster."""
+        """Add a session that `find` did not find."""
         self._connection.execute(_INSERT, {"store": self._store, "session_id": session.session_id, **_values(session)})
 
     def update(self, session: UploadSession) -> None:
@@ -150,8 +155,7 @@ class SessionRows:
         return token
 
 
-def _one(rows: CursorResult[Any], alive_since_ns: int) -> UploadSession | None:
-    row = rows.one_or_none()
+def _living(row: Row[Any] | None, alive_since_ns: int) -> UploadSession | None:
     return _session(row) if row is not None and row.modified_ns > alive_since_ns else None
 
 

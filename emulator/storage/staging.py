@@ -160,6 +160,13 @@ class Staging:
             copy_bytes(source.fileno(), copy.fileno(), os.fstat(source.fileno()).st_size)
             self.sync_file(copy.fileno())
 
+    def is_session_file(self, token: str, status: os.stat_result) -> bool:
+        """Whether what has this status is the file with a session's bytes, by whatever name."""
+        try:
+            return os.path.samestat(os.stat(self.session_file(token)), status)
+        except FileNotFoundError:
+            return False
+
     def writing(self, token: str) -> AbstractContextManager[None]:
         """Hold off a winner of a contested range in the session's file; any number of claimants may."""
         return self._locks.hold(shared=[_session(token)], timeout=_PIECE_TIMEOUT)

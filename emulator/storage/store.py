@@ -8,6 +8,7 @@ from emulator.protocol.content_path import PathRules
 from emulator.storage.content_tree import ContentTree
 from emulator.storage.database import Database
 from emulator.storage.durability import Sync
+from emulator.storage.errors import reason_of
 from emulator.storage.layout import StoreLayout
 from emulator.storage.locks import NamedLocks
 from emulator.storage.sessions import SessionTable
@@ -46,7 +47,7 @@ class Store:
             if os.statvfs(self._layout.content).f_flag & os.ST_RDONLY:
                 return f"{self._layout.content} is on a read-only file system"
         except (OSError, SQLAlchemyError) as error:
-            return str(error).splitlines()[0]
+            return reason_of(error)
         return None
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ SCHEMA_STAMP = Table(
 UPLOAD_SESSION = Table(
     "upload_session",
     METADATA,
-    Column("store", String(64), primary_key=True),
+    Column("store", String(128), primary_key=True),
     Column("session_id", String(36), primary_key=True),
     Column("path", Text, nullable=False),
     Column("size", String(20), nullable=False),

@@ -1,8 +1,12 @@
 """What the fixture ``image_store`` hands to a test."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from emulator.client import Control
+
+_LINES: Final = 100
+"""Requests in a report; those before them are counted."""
 
 
 class ImageStore(Control):
@@ -13,19 +17,30 @@ class ImageStore(Control):
     """
 
     def report(self) -> dict[str, str]:
-        """Journal and sessions as text, for the report of a test that failed."""
+        """Journal, sessions and faults as text, for the report of a test that failed."""
+        requests = [*map(_entry, self.journal()), *map(_entry, self.running())]
+        left_out = len(requests) - _LINES
+        earlier = [f"{left_out} earlier requests"] if left_out > 0 else []
+        faults = self.faults()
         return {
-            "journal": _lines(map(_entry, self.journal())),
+            "journal": _lines([*earlier, *requests[-_LINES:]]),
             "upload sessions": _lines(map(_session, self.sessions())),
-        }
+        } | ({"faults": _lines(map(_fault, faults))} if faults else {})
 
 
 def _entry(entry: dict[str, Any]) -> str:
-    answer = "no answer" if entry["status"] == 0 else f"{entry['status']} {entry['code']}".strip()
-    fault = f"  [{entry['fault']}]" if entry["fault"] else ""
+    match entry["status"]:
+        case None:
+            answer = "not answered yet"
+        case 0:
+            answer = "no answer"
+        case status:
+            answer = f"{status} {entry['code']}".strip()
     part = f" {entry['range']}" if entry["range"] else ""
-    why = f"\n      {entry['why']}" if entry["why"] else ""
-    return f"{entry['number']:4} {entry['verb']:6} {entry['target']}{part} -> {answer}{fault}{why}"
+    fault = f"  [{entry['fault']}]" if entry["fault"] else ""
+    why = f"\n      {entry['why']}" if entry["why"] and not fault else ""
+    request = f"{entry['moment'][11:19]} {entry['verb']:6} {entry['target']}{part}"
+    return f"{entry['number']:4} {request} -> {answer}{fault}{why}"
 
 
 def _session(session: dict[str, Any]) -> str:
@@ -33,5 +48,9 @@ def _session(session: dict[str, Any]) -> str:
     return f"{session['session']} {session['path']} of {session['size']} bytes expects {expected}"
 
 
-def _lines(lines: Any) -> str:
+def _fault(fault: dict[str, Any]) -> str:
+    return f"{fault['name']}: hit {fault['hits']} of {fault['matched']} requests{', over' if fault['is_over'] else ''}"
+
+
+def _lines(lines: Iterable[str]) -> str:
     return "\n".join(lines) or "none"

@@ -3,12 +3,12 @@
 import http.client
 import os
 import signal
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tests.support.databases import rows_of
 from tests.support.emulator import EmulatorProcess
 from tests.support.waiting import eventually
 from tests.support.wire import Reply
@@ -43,8 +43,12 @@ class DurableServer(EmulatorProcess):
         expected = int(self._options[self._options.index("--workers") + 1]) if "--workers" in self._options else 1
         eventually(self.is_ready, "it is ready")
         eventually(lambda: len(self.workers()) == expected, "all workers run")
-        eventually(lambda: all(map(catches_sigterm, self.workers())), "all workers serve")
+        eventually(lambda: all(map(self._serves, self.workers())), "all workers serve")
         return self
+
+    def _serves(self, pid: int) -> bool:
+        """A process that was just forked is still what its parent is, which catches SIGTERM."""
+        return (pid == self.pid or command_line_of(pid) != command_line_of(self.pid)) and catches_sigterm(pid)
 
     def log(self) -> str:
         """What it wrote so far."""
@@ -111,6 +115,11 @@ def children(pid: int) -> set[int]:
     return found
 
 
+def command_line_of(pid: int) -> bytes:
+    """What a process was started as."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def catches_sigterm(pid: int) -> bool:
     """Whether a process is past the part of its start in which SIGTERM simply ends it."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
@@ -125,8 +134,7 @@ def content_of(data: Path, folder: str = "") -> dict[str, bytes]:
 
 def session_tokens(data: Path) -> set[str]:
     """The staging files that the database names."""
-    with closing(sqlite3.connect(f"file:{data / 'emulator.db'}?mode=ro", uri=True)) as database:
-        return {token for (token,) in database.execute("SELECT staging FROM upload_session")}
+    return {token for (token,) in rows_of(data, "SELECT staging FROM upload_session")}
 
 
 def session_files(data: Path) -> set[str]:

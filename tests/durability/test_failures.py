@@ -6,18 +6,18 @@ gives it back, and sees the same changes succeed with nothing left over in stagi
 
 import os
 import resource
-import sqlite3
 import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.durability.servers import DurableServer, V, open_files_of, require_clean_staging
+from tests.support.databases import Keeping, locked
 from tests.support.waiting import eventually
 from tests.support.wire import Connection, Reply
 
@@ -303,16 +303,15 @@ def test_a_vanished_data_directory_refuses_everything_and_recovers(tmp_path: Pat
         stored.require_healthy()
 
 
-def test_a_locked_database_times_out_and_recovers(tmp_path: Path) -> None:
+def test_a_locked_database_times_out_and_recovers(tmp_path: Path, keeping: Keeping) -> None:
     """While another process writes: a change of sessions ends in a timeout, once its own time is up.
 
     Reading sessions, and content, which needs no database, go on.
     """
-    with DurableServer(tmp_path / "data") as server:
+    with DurableServer(keeping(tmp_path / "data")) as server:
         stored = Stored(server)
         session_id = new_id()
-        with closing(sqlite3.connect(server.data / "emulator.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(server.data):
             target = f"/ImageStore/other/$/UploadChunk?{V}&timeout=1&session-id={session_id}"
             reply = server.put(target, b"n", headers={"Content-Range": "bytes 0-0/2"})
             assert reply.error[:2] == TIMEOUT
@@ -321,19 +320,17 @@ def test_a_locked_database_times_out_and_recovers(tmp_path: Path) -> None:
             assert server.upload("meanwhile", b"m").status == 200
             assert server.get(f"/ImageStore?{V}").status == 200
             stored.require_intact()
-            other.execute("ROLLBACK")
         stored.require_healthy()
 
 
-def test_changes_that_wait_for_a_locked_database_keep_nobody_else_waiting(tmp_path: Path) -> None:
+def test_changes_that_wait_for_a_locked_database_keep_nobody_else_waiting(tmp_path: Path, keeping: Keeping) -> None:
     """Forty chunks wait for another process to finish; meanwhile content is stored and listed, and health answered.
 
     Each chunk gets an answer of its own within its own time, none after all the others.
     """
-    with DurableServer(tmp_path / "data") as server, ThreadPoolExecutor(40) as pool:
+    with DurableServer(keeping(tmp_path / "data")) as server, ThreadPoolExecutor(40) as pool:
         stored = Stored(server)
-        with closing(sqlite3.connect(server.data / "emulator.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(server.data):
             targets = [f"/ImageStore/{n}/$/UploadChunk?{V}&timeout=1&session-id={new_id()}" for n in range(40)]
             waiting = [
                 pool.submit(server.put, target, b"n", headers={"Content-Range": "bytes 0-0/2"}) for target in targets
@@ -342,5 +339,4 @@ def test_changes_that_wait_for_a_locked_database_keep_nobody_else_waiting(tmp_pa
             assert server.get(f"/ImageStore?{V}").status == 200
             assert server.is_ready()
             assert {each.result().error[:2] for each in waiting} == {TIMEOUT}
-            other.execute("ROLLBACK")
         stored.require_healthy()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.durability.load import Client, Load
 from tests.durability.servers import DurableServer, content_of, require_clean_staging
+from tests.support.databases import Keeping
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -65,13 +66,15 @@ def kill_and_restart(data: Path, count: int, workers: int, *options: str) -> Non
         server.__exit__(None, None, None)
 
 
-def test_a_killed_server_has_lost_nothing_it_acknowledged_and_kept_nothing_half(tmp_path: Path) -> None:
+def test_a_killed_server_has_lost_nothing_it_acknowledged_and_kept_nothing_half(
+    tmp_path: Path, keeping: Keeping
+) -> None:
     """What is on disk is what was acknowledged, or that with the change that was under way, whole.
 
     That goes for each file byte by byte, for folders that were copied or deleted, and for sessions, which expect what
     was not acknowledged, go on, and commit to the exact bytes. Nothing in staging is without an owner.
     """
-    kill_and_restart(tmp_path / "data", rounds(6), 1)
+    kill_and_restart(keeping(tmp_path / "data"), rounds(6), 1)
 
 
 def test_neither_has_one_that_syncs_to_the_disk(tmp_path: Path) -> None:
@@ -79,17 +82,17 @@ def test_neither_has_one_that_syncs_to_the_disk(tmp_path: Path) -> None:
     kill_and_restart(tmp_path / "data", rounds(2), 1, "--durability", "power")
 
 
-def test_neither_has_a_group_of_workers_killed_together(tmp_path: Path) -> None:
+def test_neither_has_a_group_of_workers_killed_together(tmp_path: Path, keeping: Keeping) -> None:
     """The same with two workers that die at once, in the middle of what they do to each other's sessions."""
-    kill_and_restart(tmp_path / "data", rounds(2), 2)
+    kill_and_restart(keeping(tmp_path / "data"), rounds(2), 2)
 
 
-def test_clients_finish_although_workers_are_killed_under_them(tmp_path: Path) -> None:
+def test_clients_finish_although_workers_are_killed_under_them(tmp_path: Path, keeping: Keeping) -> None:
     """Whoever repeats a request that broke off has in the end exactly what was meant.
 
     The parent replaces the dead worker, and staging is as tidy as if nothing had happened.
     """
-    data = tmp_path / "data"
+    data = keeping(tmp_path / "data")
     moments = random.Random(SEED)
     all_clients = clients(moments, retries=True)
     with DurableServer(data, "--workers", "2") as server:

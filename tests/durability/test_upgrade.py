@@ -1,10 +1,8 @@
 """A newer program opens an older data directory and says what it upgraded; an older one refuses a newer."""
 
-import sqlite3
 import subprocess
 import sys
 import uuid
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,8 @@ import pytest
 from emulator.storage.database import SCHEMA
 from emulator.storage.layout import FORMAT
 from tests.durability.servers import DurableServer, V, content_of, require_clean_staging
+from tests.support.databases import Keeping, alter, environment_of, looks_into_sqlite
+from tests.support.emulator import inherited_environment
 from tests.support.waiting import eventually
 
 CONTENT = {"App/_.dir": b"", "App/Code.zip": b"code" * 1000, "top": b"top"}
@@ -30,8 +30,7 @@ def used(data: Path) -> str:
 
 def set_schema(data: Path, version: int) -> None:
     """Make the database one of another version."""
-    with closing(sqlite3.connect(data / "emulator.db")) as database, database:
-        database.execute("UPDATE schema_stamp SET version = ?", (version,))
+    alter(data, f"UPDATE schema_stamp SET version = {version}")
 
 
 def everything(data: Path) -> dict[str, bytes]:
@@ -70,6 +69,7 @@ def refused(data: Path, *options: str) -> str:
         text=True,
         timeout=60,
         check=False,
+        env=inherited_environment() | environment_of(data),
     )
     assert ended.returncode == 5, ended
     assert ended.stdout == ""
@@ -108,9 +108,9 @@ def test_content_without_a_format_stamp_gets_one(workers: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_tables_of_an_older_version_are_made_anew(workers: str, tmp_path: Path) -> None:
+def test_tables_of_an_older_version_are_made_anew(workers: str, tmp_path: Path, keeping: Keeping) -> None:
     """They hold only sessions. The log says once what is gone, their bytes are swept, content is untouched."""
-    data = tmp_path / "data"
+    data = keeping(tmp_path / "data")
     session_id = used(data)
     set_schema(data, SCHEMA - 1)
     with DurableServer(data, "--workers", workers).started() as server:
@@ -127,21 +127,24 @@ def test_tables_of_an_older_version_are_made_anew(workers: str, tmp_path: Path) 
         assert upgrades(server) == []
 
 
-def test_tables_of_an_older_version_may_have_looked_different(tmp_path: Path) -> None:
+def test_tables_of_an_older_version_may_have_looked_different(tmp_path: Path, keeping: Keeping) -> None:
     """Other columns don't matter: nothing is read from them."""
-    data = tmp_path / "data"
+    data = keeping(tmp_path / "data")
     used(data)
-    with closing(sqlite3.connect(data / "emulator.db")) as database, database:
-        database.execute("DROP TABLE upload_session")
-        database.execute("CREATE TABLE upload_session (id INTEGER PRIMARY KEY, something TEXT)")
-        database.execute("INSERT INTO upload_session VALUES (1, 'old')")
-        database.execute("UPDATE schema_stamp SET version = ?", (SCHEMA - 1,))
+    alter(
+        data,
+        "DROP TABLE upload_session",
+        "CREATE TABLE upload_session (id INTEGER PRIMARY KEY, something TEXT)",
+        "INSERT INTO upload_session VALUES (1, 'old')",
+        f"UPDATE schema_stamp SET version = {SCHEMA - 1}",
+    )
     with DurableServer(data).started() as server:
         assert lists_all(server)
         require_clean_staging(data, 1)
         works(server)
 
 
+@looks_into_sqlite
 def test_a_missing_database_is_made_anew_and_its_sessions_swept(tmp_path: Path) -> None:
     """The disk is the truth about content; deleting the database loses sessions and nothing else."""
     data = tmp_path / "data"
@@ -157,9 +160,11 @@ def test_a_missing_database_is_made_anew_and_its_sessions_swept(tmp_path: Path) 
 
 @pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one process", "workers"])
 @pytest.mark.parametrize("what", ["format", "schema"])
-def test_newer_data_is_refused_with_code_5_and_left_as_it_is(what: str, options: list[str], tmp_path: Path) -> None:
+def test_newer_data_is_refused_with_code_5_and_left_as_it_is(
+    what: str, options: list[str], tmp_path: Path, keeping: Keeping
+) -> None:
     """The sentence names the version found and the one known; not a byte changes, and the newer program goes on."""
-    data = tmp_path / "data"
+    data = keeping(tmp_path / "data")
     session_id = used(data)
     known = FORMAT if what == "format" else SCHEMA
     if what == "format":

@@ -30,6 +30,7 @@ from tests.durability.servers import (
     half_received,
     require_clean_staging,
 )
+from tests.support.databases import Keeping, alter
 from tests.support.waiting import eventually
 from tests.support.wire import Reply, head, read_reply
 
@@ -42,9 +43,9 @@ RACES: Final = 40
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory, keeping: Keeping) -> Iterator[Pair]:
     """Two servers on one data directory; what the tests leave must be tidy."""
-    data = tmp_path_factory.mktemp("shared") / "data"
+    data = keeping(tmp_path_factory.mktemp("shared") / "data")
     with DurableServer(data).started() as first, DurableServer(data).started() as second:
         yield first, second
         for server in (first, second):
@@ -320,6 +321,41 @@ def test_a_chunk_that_meets_the_deletion_of_its_session_leaves_nothing_behind(pa
     require_clean_staging(pair[0].data, 2)
 
 
+def test_a_commit_that_meets_the_deletion_of_its_session_publishes_the_whole_file_or_nothing(pair: Pair) -> None:
+    """Whichever came first, the session is gone, and there is a file if the commit said so."""
+    for number in range(RACES):
+        session_id, path = new_id(), f"deleted-commit/{number}"
+        assert pair[0].chunk(path, session_id, 0, b"a" * 9000, 9000).status == 200
+        committed, deleted = at_once(
+            lambda: pair[number % 2].commit(session_id),  # noqa: B023
+            lambda: delete_session(pair[(number + 1) % 2], session_id),  # noqa: B023
+        )
+        assert deleted.status == 200
+        assert committed.status in (200, 400, 404), committed
+        assert pair[0].expected_ranges(session_id) is None
+        file = pair[0].data / "default/content" / path
+        assert (file.read_bytes() if file.exists() else b"") == (b"a" * 9000 if committed.status == 200 else b"")
+    require_clean_staging(pair[0].data, 2)
+
+
+def test_first_chunks_over_an_expired_session_of_the_same_id_all_count(pair: Pair) -> None:
+    """Its row is in their way when they arrive at both processes at once; the old one goes, the new one is whole."""
+    for number in range(RACES):
+        session_id, path = new_id(), f"again/{number}"
+        assert pair[0].chunk("before", session_id, 0, b"old", 6).status == 200
+        alter(pair[0].data, f"UPDATE upload_session SET modified_ns = 1 WHERE session_id = '{session_id}'")
+        replies = at_once(
+            *(
+                lambda each=each: pair[each % 2].chunk(path, session_id, 9 * each, b"%d" % each * 9, 36)  # noqa: B023
+                for each in range(4)
+            )
+        )
+        assert [reply.status for reply in replies] == [200] * 4, replies
+        assert pair[0].commit(session_id).status == 200
+        assert (pair[0].data / "default/content" / path).read_bytes() == b"".join(b"%d" % each * 9 for each in range(4))
+    require_clean_staging(pair[0].data, 2)
+
+
 @pytest.mark.parametrize("is_first", [True, False], ids=["first chunk", "later chunk"])
 def test_a_complete_chunk_overtakes_one_that_stalls_in_another_process(is_first: bool, pair: Pair) -> None:  # noqa: FBT001
     """The stalled one holds nobody up. When its rest comes after all, it gets the range error, and its bytes go."""
@@ -390,12 +426,12 @@ def test_a_process_that_dies_while_it_holds_a_range_holds_it_no_longer(pair: Pai
     require_clean_staging(data, 2)
 
 
-def test_workers_share_one_port_replace_their_dead_and_end_with_0(tmp_path: Path) -> None:
+def test_workers_share_one_port_replace_their_dead_and_end_with_0(tmp_path: Path, keeping: Keeping) -> None:
     """A worker killed in the middle of an upload breaks that connection off and nothing else.
 
     Another takes its place, what it had received is swept, and SIGTERM to the parent ends all of them with success.
     """
-    data = tmp_path / "data"
+    data = keeping(tmp_path / "data")
     with DurableServer(data, "--workers", "2") as server:
         server.started()
         assert server.upload("file", b"old").status == 200

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from emulator import __version__
+from tests.support.databases import looks_into_sqlite
 from tests.support.emulator import InProcessEmulator
 from tests.support.wire import Connection, Reply, head, read_reply
 
@@ -63,7 +64,9 @@ def away(place: Path) -> Iterator[None]:
     os.rename(hidden, place)
 
 
-@pytest.mark.parametrize("what", [".", "default", "default/content", "emulator.db"])
+@pytest.mark.parametrize(
+    "what", [".", "default", "default/content", pytest.param("emulator.db", marks=looks_into_sqlite)]
+)
 def test_it_is_not_ready_while_its_data_is_gone(what: str, emulator: InProcessEmulator) -> None:
     """503 with the reason, for as long as content or sessions cannot be reached; alive it is all the time."""
     with away((emulator.data / what).resolve()):
@@ -74,6 +77,7 @@ def test_it_is_not_ready_while_its_data_is_gone(what: str, emulator: InProcessEm
     assert health(emulator, "ready") == (200, {"status": "ready"})
 
 
+@looks_into_sqlite
 @pytest.mark.parametrize("instead", ["rubbish", "a folder"])
 def test_it_is_not_ready_when_something_else_is_in_place_of_the_database(
     instead: str, emulator: InProcessEmulator

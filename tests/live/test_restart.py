@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.databases import looks_into_sqlite
 from tests.support.emulator import EmulatorProcess, InProcessEmulator
 from tests.support.wire import Wire, head
 
@@ -181,6 +182,7 @@ def test_a_chunk_cut_off_by_a_kill_can_be_sent_again(tmp_path: Path) -> None:
     assert (tmp_path / "default/content/big").read_bytes() == b"y" * 4_000_000 + b"tail!"
 
 
+@looks_into_sqlite
 @pytest.mark.parametrize("end", ENDS)
 def test_without_the_database_content_is_still_there(end: End, tmp_path: Path) -> None:
     """Who deletes ``emulator.db`` loses upload sessions and nothing else; their bytes are swept."""

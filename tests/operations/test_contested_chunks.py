@@ -17,10 +17,10 @@ from emulator.protocol.content_path import PathRules
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import FabricError
 from emulator.settings import Settings
-from emulator.storage.database import Database
 from emulator.storage.durability import Sync
 from emulator.storage.errors import LockTimeoutError
 from emulator.storage.layout import DataDirectory
+from emulator.storage.sqlite import SqliteDatabase
 from emulator.storage.staging import ChunkFile
 from emulator.storage.store import Store
 
@@ -34,7 +34,7 @@ def uploads(tmp_path: Path) -> Iterator[Uploads]:
     settings = Settings(data=tmp_path / "data")
     prepare_data(settings)
     data = DataDirectory(settings.data)
-    database = Database.at(data.database, settings.durability)
+    database = SqliteDatabase(data.database, settings.durability)
     store = Store(data.store(), database, PathRules(settings.profile), Sync(settings.durability))
     yield Uploads(store, SessionLife(Clock.frozen_at(datetime(2024, 5, 1, tzinfo=UTC)), timedelta(minutes=30)))
     store.close()

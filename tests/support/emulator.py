@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from emulator.clock import Clock
 from emulator.testing import EmulatorThread
+from tests.support.databases import environment_of, url_of
 from tests.support.wire import Wire
 
 START = datetime(2024, 5, 1, 10, 20, 30, 123000, UTC)
@@ -24,7 +25,8 @@ class InProcessEmulator(Wire):
     def __init__(self, data: Path, clock: Clock | None = None, **settings: Any) -> None:
         self.data = data
         self.clock = clock or Clock.frozen_at(START)
-        self._thread = EmulatorThread(data, self.clock, **{"access_log": True} | settings)
+        values: dict[str, Any] = {"access_log": True, "database_url": url_of(data)} | settings
+        self._thread = EmulatorThread(data, self.clock, **values)
         super().__init__("127.0.0.1", 0)
 
     def start(self) -> Self:
@@ -51,7 +53,7 @@ class InProcessEmulator(Wire):
         self.stop()
 
 
-def _inherited_environment() -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
     """This process's environment without the emulator's own settings, and free to keep compiled modules."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IMAGESTORE_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -72,7 +74,7 @@ class EmulatorProcess(Wire):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**_inherited_environment(), **(environment or {})},
+            env={**inherited_environment(), **environment_of(data), **(environment or {})},
             **popen,
         )
         assert self.process.stdout is not None

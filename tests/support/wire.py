@@ -53,6 +53,11 @@ class Wire:
         self.port = port
         self._timeout = timeout
 
+    @property
+    def endpoint(self) -> str:
+        """The address that other clients are given."""
+        return f"http://{self.host}:{self.port}"
+
     def connect(self) -> socket.socket:
         """A new connection for tests that write bytes themselves."""
         return socket.create_connection((self.host, self.port), timeout=self._timeout)

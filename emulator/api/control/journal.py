@@ -89,7 +89,7 @@ async def read_journal(query: Asked, store: Selected, request: Request) -> list[
 @routes.get("/journal/curl", response_class=PlainTextResponse)
 async def read_as_curl(query: Asked, store: Selected, request: Request) -> str:
     """The same as commands, one a line."""
-    endpoint = _endpoint(store, request)
+    endpoint = address_of(store.name, request)
     return "".join(f"{entry.curl(endpoint)}\n" for entry in store.journal.select(query))
 
 
@@ -113,7 +113,7 @@ async def follow(query: Asked, store: Selected, request: Request) -> StreamingRe
 
     async def events() -> AsyncIterator[str]:
         async for entry in store.journal.follow(query):
-            yield f"data: {_view(entry, store, _endpoint(store, request)).model_dump_json()}\n\n"
+            yield f"data: {_view(entry, store, address_of(store.name, request)).model_dump_json()}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
@@ -138,12 +138,8 @@ async def find_mistakes(store: Selected) -> list[FindingView]:
     return [FindingView(rule=each.rule, message=each.message, entries=list(each.entries)) for each in findings]
 
 
-def _endpoint(store: IsolatedStore, request: Request) -> str:
-    return address_of(store.name, f"{request.url.scheme}://{request.headers.get('host', 'localhost')}")
-
-
 def _views(entries: list[Entry], store: IsolatedStore, request: Request) -> list[EntryView]:
-    endpoint = _endpoint(store, request)
+    endpoint = address_of(store.name, request)
     return [_view(entry, store, endpoint) for entry in entries]
 
 

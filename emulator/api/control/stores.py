@@ -94,5 +94,4 @@ async def seed(
 
 
 def _view(name: str, request: Request) -> StoreView:
-    base = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
-    return StoreView(name=name, endpoint=address_of(name, base))
+    return StoreView(name=name, endpoint=address_of(name, request))
