@@ -32,6 +32,7 @@ from emulator.storage.database import Database
 from emulator.storage.errors import DataDirectoryError
 from emulator.storage.layout import DataDirectory
 from emulator.storage.sqlite import SqliteDatabase
+from emulator.tls import Tls, load_tls
 
 _WORKER_THREADS = 32
 _IDLE_POLL_SECONDS = 0.005
@@ -70,6 +71,7 @@ class Emulator(FastAPI):
     exchange: Exchange
     stores: Stores
     base_path: str
+    tls: Tls | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -126,7 +128,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
         raise DataDirectoryError(settings.data, str(error)) from error
     prepare_default(stores.default, settings)
     log = RequestLog(settings.access_log, settings.echo_request_id)
-    exchange = Exchange(settings.cluster_id, settings.hints, log, metrics)
+    tls, access = load_tls(settings)
+    exchange = Exchange(settings.cluster_id, settings.hints, access, log, metrics)
 
     def expose() -> bytes:
         return metrics.exposition([store.uploads for store in stores.opened()])
@@ -157,12 +160,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     )
     app.exception_handlers.update(ERROR_HANDLERS)
     routes = service_router(settings.profile, exchange)
+    app.tls = tls
     app.stores = stores
     app.exchange = exchange
     app.base_path = settings.base_path
-    app.guard = Guard(settings.control_token, settings.allowed_origins)
+    app.guard = Guard(settings.control_token, settings.allowed_origins, access)
     app.gateway = gateway_app(settings.profile, exchange, routes)
-    app.include_router(own_router(stores.default.find_fault, expose, app.openapi))
+    app.include_router(own_router(stores.default.find_fault, expose, app.openapi, tls.authority if tls else None))
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app
@@ -171,6 +175,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
 def prepare_for_workers(settings: Settings) -> None:
     """Make the data ready for several processes that will share it; raises what `create_app` does."""
     prepare_data(settings)
+    load_tls(settings)
     if settings.seed:
         create_app(settings).stores.close()
 

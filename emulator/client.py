@@ -11,6 +11,7 @@
 import http.client
 import json
 import os
+import ssl
 import tempfile
 import uuid
 import zipfile
@@ -45,20 +46,32 @@ class UnreachableError(Exception):
 class Control:
     """The control of one store.
 
-    `endpoint` is the address that clients of the store are given. Every method raises `ControlError` for what the
+    `endpoint` is the address that clients of the store are given. For HTTPS, `ca` is a PEM file with the authority to
+    trust, and `certificate` one with the client's certificate and key. Every method raises `ControlError` for what the
     emulator refuses, and `UnreachableError` where there is none.
     """
 
-    def __init__(self, endpoint: str = DEFAULT_ENDPOINT, token: str = "", timeout: float = 300.0) -> None:
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        token: str = "",
+        timeout: float = 300.0,
+        *,
+        ca: str | Path = "",
+        certificate: str | Path = "",
+    ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self._token = token
         self._timeout = timeout
+        self._ca = ca
+        self._certificate = certificate
 
     def on(self, store: str) -> Self:
         """The control of another store of the same emulator, which is made when it is first used."""
         base = self.endpoint.partition(_ON)[0]
         is_default = store == "default" and not _store_of_host(base)
-        return type(self)(base if is_default else f"{base}{_ON}{store}", self._token, self._timeout)
+        address = base if is_default else f"{base}{_ON}{store}"
+        return type(self)(address, self._token, self._timeout, ca=self._ca, certificate=self._certificate)
 
     @property
     def store(self) -> str:
@@ -281,6 +294,12 @@ class Control:
             raise ControlError(last.get("status", http.client.BAD_REQUEST), last.get("error", "it broke off"))
         return int(last["files"])
 
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._ca or None)
+        if self._certificate:
+            context.load_cert_chain(self._certificate)
+        return context
+
     def _object(self, method: str, target: str, value: Any = None) -> dict[str, Any]:
         answer: dict[str, Any] = self._ask(method, target, value)
         return answer
@@ -309,10 +328,15 @@ class Control:
     ) -> Iterator[http.client.HTTPResponse]:
         """Ask, and give up after a while, if the answer `has_end`."""
         parts = urlsplit(self.endpoint)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         # Not every system's resolver knows the names below localhost.
         host = "localhost" if _store_of_host(self.endpoint) else parts.hostname or ""
-        connection = kind(host, parts.port, timeout=self._timeout if has_end else None)
+        timeout = self._timeout if has_end else None
+        if parts.scheme == "https":
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, parts.port, timeout=timeout, context=self._tls()
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
         common = {"host": parts.netloc} | ({"authorization": f"Bearer {self._token}"} if self._token else {})
         try:
             connection.request(method, f"{parts.path}/_emulator{target}", body, common | (headers or {}))

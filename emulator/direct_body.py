@@ -12,6 +12,7 @@ chunked coding, another server) has no such body in its scope and is read as ASG
 """
 
 import asyncio
+import hashlib
 import os
 import socket
 import threading
@@ -23,6 +24,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emulator.operations.body import ClientGoneError, Piece, in_thread
+from emulator.protocol.access import Peer
 
 EXTENSION: Final = "imagestore.direct_body"
 """Key of a `DirectBody` among the extensions of an ASGI scope."""
@@ -41,7 +43,9 @@ _of_thread = threading.local()
 
 
 class Connection(Protocol):
-    """The connection a request came on, to be ended without an answer or in the middle of one."""
+    """The connection a request came on: by whom, and to be ended without an answer or in the middle of one."""
+
+    peer: Peer | None
 
     def cut(self) -> None:
         """Break it off: what was not sent yet is never sent."""
@@ -59,8 +63,14 @@ class DirectProtocol(HttpToolsProtocol):
     parser would take that body for the other protocol's, so the request is parsed again without the offer.
     """
 
+    peer: Peer | None = None
     _head_size = 0
     _is_in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take note of who connects."""
+        super().connection_made(transport)
+        self.peer = _peer_of(transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
@@ -143,6 +153,22 @@ class DirectProtocol(HttpToolsProtocol):
     def _renew_parser(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+
+def _peer_of(transport: asyncio.Transport) -> Peer | None:
+    """The client's certificate, if it sent one: the TLS layer let in only one that it trusts."""
+    tls = transport.get_extra_info("ssl_object")
+    certificate = tls.getpeercert(binary_form=True) if tls else None
+    if not certificate:
+        return None
+    fields = {name: value for part in tls.getpeercert()["subject"] for name, value in part}
+    return Peer(hashlib.sha1(certificate).hexdigest(), fields.get("commonName", ""))  # noqa: S324  # a name, no proof
+
+
+def connection_of(scope: Any) -> Connection | None:
+    """The connection of a request, if the server is ours."""
+    connection: Connection | None = scope.get("extensions", {}).get(CONNECTION)
+    return connection
 
 
 class DirectBody:

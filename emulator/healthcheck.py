@@ -29,15 +29,31 @@ def check_health() -> int:
     return 0 if status == "200" else 1
 
 
+def _is_https() -> bool:
+    """Whether the port speaks HTTPS only, as the emulator reads the environment."""
+    return os.environ.get("IMAGESTORE_TLS", "off") not in ("", "off") and not os.environ.get("IMAGESTORE_HTTPS_PORT")
+
+
+def _secured(connection: socket.socket) -> socket.socket:
+    """TLS with whomever: this asks itself."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
+
+
 def _ask(host: str, port: int) -> tuple[str, str]:
     """The status and the body of the readiness page."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as connection:
         connection.settimeout(_SECONDS)
         connection.connect((host, port))
+        stream = _secured(connection) if _is_https() else connection
         request = "GET /_emulator/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        connection.sendall(request.encode())
-        with connection.makefile("rb") as stream:
-            head, _, body = stream.read().decode("utf-8", "replace").partition("\r\n\r\n")
+        stream.sendall(request.encode())
+        with stream.makefile("rb") as answer:
+            head, _, body = answer.read().decode("utf-8", "replace").partition("\r\n\r\n")
     version, _, rest = head.partition(" ")
     if not version.startswith("HTTP/"):
         raise ValueError("what listens there does not speak HTTP")

@@ -8,17 +8,19 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from emulator.api.replies import SERVER
+from emulator.app import Emulator
 from emulator.direct_body import DirectProtocol
-from emulator.settings import Settings
+from emulator.settings import Settings, TlsMode
 
 _BACKLOG: Final = 2048
+_HANDSHAKE_SECONDS: Final = 20.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -31,13 +33,52 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(
-    app: ASGIApp, settings: Settings, listener: socket.socket, on_started: Callable[[], None] = lambda: None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The listening sockets: one that speaks HTTP, one that speaks HTTPS, or both."""
+
+    plain: socket.socket | None
+    secure: socket.socket | None
+
+    @classmethod
+    def opened(cls, settings: Settings, listen_on: Callable[[str, int], socket.socket] | None = None) -> "Doors":
+        """As the settings say; raises what `listen_on` does, an `OSError` when an address cannot be had."""
+        listen_on = listen_on or listen
+        first = listen_on(settings.host, settings.port)
+        if settings.tls is TlsMode.OFF:
+            return cls(first, None)
+        if settings.https_port is None:
+            return cls(None, first)
+        try:
+            return cls(first, listen_on(settings.host, settings.https_port))
+        except BaseException:
+            first.close()
+            raise
+
+    def sockets(self) -> list[socket.socket]:
+        """Those there are."""
+        return [each for each in (self.plain, self.secure) if each]
+
+    def addresses(self) -> list[str]:
+        """Where clients find them."""
+        return [f"{scheme}://{_shown(each)}" for scheme, each in (("http", self.plain), ("https", self.secure)) if each]
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        for each in self.sockets():
+            each.close()
+
+
+def _shown(door: socket.socket) -> str:
+    host, port = door.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def run(app: Emulator, settings: Settings, doors: Doors, on_started: Callable[[], None] = lambda: None) -> None:
     """Serve on this thread until SIGINT or SIGTERM."""
     _allow_many_files()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(Server(app, settings, on_started).serve([listener]))
+        runner.run(Server(app, settings, doors, on_started).run_until_stopped())
 
 
 def _allow_many_files() -> None:
@@ -58,7 +99,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 class Server(uvicorn.Server):
     """uvicorn, which ends with success after SIGTERM or Ctrl-C instead of dying of the signal again."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, on_started: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, app: Emulator, settings: Settings, doors: Doors, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        self._doors = doors
+        self._tls = app.tls
+        self._stores = app.stores
         super().__init__(
             uvicorn.Config(
                 app,
@@ -77,11 +123,32 @@ class Server(uvicorn.Server):
         self._is_up = threading.Event()
         self._on_started = on_started
 
+    async def run_until_stopped(self) -> None:
+        """Serve."""
+        await self.serve([self._doors.plain] if self._doors.plain else [])
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets=sockets)
+        if self._doors.secure and self._tls:
+            server = await asyncio.get_running_loop().create_server(
+                self._secure_connection,
+                sock=self._doors.secure,
+                ssl=self._tls.context,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                backlog=_BACKLOG,
+            )
+            self.servers.append(server)
         self._is_up.set()
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests finish; those that only watch would never."""
+        self._stores.stop_watching()
+        await super().shutdown(sockets=sockets)
+
+    def _secure_connection(self) -> asyncio.Protocol:
+        return DirectProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def wait_until_started(self, seconds: float) -> None:
         """Block another thread until requests are answered; raises `TimeoutError`."""

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import tempfile
 
     from emulator.app import Emulator
+    from emulator.server import Doors
 
 
 class ExitCode(IntEnum):
@@ -45,25 +47,25 @@ def serve(settings: Settings) -> int:
     """Run the emulator until it is told to stop; raises `StopError` where it cannot start."""
     # Imported here so that --help, --version and a wrong setting answer without loading the server.
     from emulator.logs import set_up_logging
-    from emulator.server import run
+    from emulator.server import Doors, run
     from emulator.workers import CrashLoopError, Workers
 
     _require_sense(settings)
     set_up_logging(settings)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _stop_early)
-    with _listener(settings) as listener, _with_data_directory(settings) as placed:
+    with closing(Doors.opened(settings, _listen)) as doors, _with_data_directory(settings) as placed:
         app = _prepared(placed)
 
         def announce() -> None:
-            print(_start_line(settings, listener), flush=True)
+            print(_start_line(settings, doors), flush=True)
 
         if app:
-            run(app, placed, listener, announce)
+            run(app, placed, doors, announce)
             return ExitCode.OK
         with _temporary() as shared:
             try:
-                Workers(placed.model_copy(update={"seed": None}), listener, shared).run(announce)
+                Workers(placed.model_copy(update={"seed": None}), doors, shared).run(announce)
             except CrashLoopError as error:
                 raise StopError(ExitCode.CRASH_LOOP, str(error)) from None
     return ExitCode.OK
@@ -85,10 +87,10 @@ def _require_sense(settings: Settings) -> None:
         )
 
 
-def _given_as(name: str, settings: Settings) -> str:
+def _given_as(name: str, value: str) -> str:
     """The way by which a setting was given: its variable if that holds the value, else its option."""
     variable = variable_of(name)
-    return variable if os.environ.get(variable) == str(getattr(settings, name)) else option_of(name)
+    return variable if os.environ.get(variable) == value else option_of(name)
 
 
 def _prepared(settings: Settings) -> "Emulator | None":
@@ -118,9 +120,7 @@ def _stop_early(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(ExitCode.OK)
 
 
-def _start_line(settings: Settings, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+def _start_line(settings: Settings, doors: "Doors") -> str:
     if not is_in_memory(settings):
         where = f"in {settings.data.absolute()}"
     else:
@@ -130,7 +130,7 @@ def _start_line(settings: Settings, listener: socket.socket) -> str:
 
         where += f", upload sessions in {place_of(settings.database_url.get_secret_value())}"
     return (
-        f"Image Store emulator {__version__} listening on http://{shown}:{port} "
+        f"Image Store emulator {__version__} listening on {' and '.join(doors.addresses())} "
         f"(Service Fabric {settings.runtime_version}, {settings.platform}), data {where}"
     )
 
@@ -156,23 +156,19 @@ def _temporary() -> "tempfile.TemporaryDirectory[str]":
         ) from None
 
 
-@contextlib.contextmanager
-def _listener(settings: Settings) -> Iterator[socket.socket]:
+def _listen(host: str, port: int) -> socket.socket:
     from emulator.server import listen
 
     try:
-        listener = listen(settings.host, settings.port)
+        return listen(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StopError(
                 ExitCode.PORT_IN_USE,
-                f"port {settings.port} on {settings.host} is in use: stop what listens there, or choose another with "
+                f"port {port} on {host} is in use: stop what listens there, or choose another with "
                 "--port (0 picks a free one)",
             ) from None
         raise StopError(
             ExitCode.WRONG_SETTING,
-            f"{_given_as('host', settings)}: cannot listen on {settings.host}:{settings.port}: "
-            f"{error.strerror or error}",
+            f"{_given_as('host', host)}: cannot listen on {host}:{port}: {error.strerror or error}",
         ) from None
-    with listener:
-        yield listener

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emulator.operations.expiry import Expiry
+from emulator.protocol.access import UserAccess, parse_clients
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
 from emulator.protocol.profile import NEWEST_RUNTIME, RUNTIME_BUILDS, Platform, Profile
 from emulator.storage.durability import Durability
@@ -68,6 +70,14 @@ def _check_base_path(value: str) -> str:
     return path
 
 
+class TlsMode(StrEnum):
+    """Where the server's certificate comes from."""
+
+    OFF = "off"
+    AUTO = "auto"
+    FILES = "files"
+
+
 class Settings(BaseSettings):
     """How one emulator runs. An option of the command line beats the environment, which beats the default."""
 
@@ -81,6 +91,23 @@ class Settings(BaseSettings):
         "", description="prefix of a proxy's URLs, as /some/prefix; it is taken off where it is there"
     )
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
+    tls: TlsMode = Field(
+        TlsMode.OFF,
+        description="HTTPS: off, auto (with a certificate authority of the emulator's own) or files",
+    )
+    https_port: int | None = Field(
+        None, ge=0, le=65535, description="port for HTTPS, with HTTP left on --port; else --port itself speaks HTTPS"
+    )
+    tls_names: str = Field("", description="more names for the certificate that auto makes, separated by commas")
+    tls_certificate: Path | None = Field(None, description="the server's certificate and its chain, PEM")
+    tls_key: Path | None = Field(None, description="its key, if that is in a file of its own, PEM")
+    client_certificates: bool = Field(False, description="serve only clients with a certificate that has a role")
+    client_ca: Path | None = Field(None, description="authorities, or client certificates themselves, to trust, PEM")
+    admin_clients: str = Field("", description="clients that may do everything: thumbprints, cn=NAME, or ca for any")
+    user_clients: str = Field("", description="clients that may only read: thumbprints, cn=NAME, or ca for any")
+    user_access: UserAccess = Field(
+        UserAccess.READ, description="what those may do with the image store; a cluster's own default is nothing"
+    )
     data: Path = Field(Path("imagestore-data"), description="directory that holds content and upload sessions")
     database_url: Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_check_database_url)] = Field(
         SecretStr(""), description="PostgreSQL database for upload sessions; without one they are in the data directory"
@@ -140,7 +167,13 @@ class Settings(BaseSettings):
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
     )
 
-    @field_validator("faults", "seed")
+    @field_validator("admin_clients", "user_clients")
+    @classmethod
+    def _are_clients(cls, value: str) -> str:
+        parse_clients(value)
+        return value
+
+    @field_validator("faults", "seed", "tls_certificate", "tls_key", "client_ca")
     @classmethod
     def _is_there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.exists():

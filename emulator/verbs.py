@@ -30,7 +30,7 @@ def add_verbs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(options: argparse.Namespace) -> int:
     """Do what the verb says, and answer with the exit code."""
-    control = Control(options.endpoint, options.token)
+    control = Control(options.endpoint, options.token, ca=options.ca, certificate=options.certificate)
     if options.store:
         control = control.on(options.store)
     try:
@@ -58,6 +58,14 @@ def _common_options() -> argparse.ArgumentParser:
         "--token",
         default=os.environ.get("IMAGESTORE_CONTROL_TOKEN", ""),
         help="the emulator's control token (IMAGESTORE_CONTROL_TOKEN)",
+    )
+    common.add_argument(
+        "--ca", default=os.environ.get("IMAGESTORE_CA", ""), help="authority to trust for HTTPS, PEM (IMAGESTORE_CA)"
+    )
+    common.add_argument(
+        "--certificate",
+        default=os.environ.get("IMAGESTORE_CERTIFICATE", ""),
+        help="a client's certificate and key for HTTPS, PEM (IMAGESTORE_CERTIFICATE)",
     )
     return common
 

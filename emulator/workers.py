@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -27,11 +27,12 @@ from pydantic import SecretStr
 from emulator.app import create_app
 from emulator.control.metrics import SHARED
 from emulator.logs import set_up_logging
-from emulator.server import run
+from emulator.server import Doors, run
 from emulator.settings import ENVIRONMENT_PREFIX, Settings
 from emulator.storage.errors import NewerDataError, UnusableError
 
-_LISTENER: Final = "_IMAGESTORE_LISTENER"
+_PLAIN: Final = "_IMAGESTORE_PLAIN_DOOR"
+_SECURE: Final = "_IMAGESTORE_SECURE_DOOR"
 _DATABASE_URL: Final = ENVIRONMENT_PREFIX + "DATABASE_URL"
 _POLL_SECONDS: Final = 0.1
 _PARENT_POLL_SECONDS: Final = 0.5
@@ -72,9 +73,9 @@ class Workers:
     `shared` is a directory where all of them count what is shown at ``/_emulator/metrics``.
     """
 
-    def __init__(self, settings: Settings, listener: socket.socket, shared: str) -> None:
+    def __init__(self, settings: Settings, doors: Doors, shared: str) -> None:
         self._settings = settings
-        self._listener = listener
+        self._doors = doors
         self._shared = shared
         self._is_stopping = False
         self._workers: list[_Worker] = []
@@ -93,14 +94,14 @@ class Workers:
             self._stop()
 
     def _start(self, failed_starts: int = 0) -> _Worker:
-        environment = worker_environment(self._settings, self._listener.fileno()) | {SHARED: self._shared}
+        environment = worker_environment(self._settings, self._doors) | {SHARED: self._shared}
         command = [sys.executable, "-m", "emulator.workers"]
         process = subprocess.Popen(  # noqa: S603
             command,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=[self._listener.fileno()],
+            pass_fds=[door.fileno() for door in self._doors.sockets()],
         )
         if process.stdin:
             with suppress(BrokenPipeError), process.stdin:
@@ -140,14 +141,15 @@ class Workers:
         self._is_stopping = True
 
 
-def worker_environment(settings: Settings, listener: int) -> dict[str, str]:
-    """This process's environment, with the listening socket and every setting in it but the one with a password."""
+def worker_environment(settings: Settings, doors: Doors) -> dict[str, str]:
+    """This process's environment, with the listening sockets and every setting in it but the one with a password."""
     variables = {
         ENVIRONMENT_PREFIX + name.upper(): "" if value is None else _text(value)
         for name, value in settings.model_dump(exclude={"database_url"}).items()
     }
     inherited = {name: value for name, value in os.environ.items() if name != _DATABASE_URL}
-    return {**inherited, **variables, _LISTENER: str(listener)}
+    plain, secure = (str(door.fileno()) if door else "" for door in (doors.plain, doors.secure))
+    return {**inherited, **variables, _PLAIN: plain, _SECURE: secure}
 
 
 def _text(value: object) -> str:
@@ -161,13 +163,13 @@ def work(environment: Mapping[str, str]) -> None:
     threading.Thread(target=_stop_without_parent, args=[os.getppid()], daemon=True).start()
     settings = Settings(database_url=SecretStr(sys.stdin.buffer.read().decode()))
     set_up_logging(settings)
-    with socket.socket(fileno=int(environment[_LISTENER])) as listener:
+    with closing(Doors(_inherited(environment[_PLAIN]), _inherited(environment[_SECURE]))) as doors:
         try:
             app = create_app(settings)
         except UnusableError as error:
             _log.error("%s", error)
             sys.exit(1 if isinstance(error, NewerDataError) else _UNAVAILABLE)
-        run(app, settings, listener, _say_so_when_settled)
+        run(app, settings, doors, _say_so_when_settled)
 
 
 def _say_so_when_settled() -> None:
@@ -175,6 +177,10 @@ def _say_so_when_settled() -> None:
     timer = threading.Timer(_SETTLED_SECONDS, lambda: os.write(sys.stdout.fileno(), b"serves"))
     timer.daemon = True
     timer.start()
+
+
+def _inherited(descriptor: str) -> socket.socket | None:
+    return socket.socket(fileno=int(descriptor)) if descriptor else None
 
 
 def _stop_without_parent(parent: int) -> None:

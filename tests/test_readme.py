@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from emulator.api.routes import OPERATIONS
+from emulator.client import Control
 from emulator.settings import ENVIRONMENT_PREFIX, Settings
+from emulator.testing import plugin
 
 _ROOT = Path(__file__).parent.parent
 _README = (_ROOT / "README.md").read_text()
@@ -22,6 +24,23 @@ def test_every_operation_is_in_the_readme_with_its_request() -> None:
         path = operation.path.replace("{content_path:content}", "{path}")
 
         assert f"`{operation.verb} {path}" in _README, operation.name
+
+
+def test_every_option_of_the_pytest_marker_is_in_the_readme() -> None:
+    for option in plugin.OPTIONS:
+        assert f"\n| `{option}` | " in _README, option
+
+
+def test_everything_python_can_do_with_a_store_is_in_the_readme() -> None:
+    for name in vars(Control):
+        assert name.startswith("_") or f"`{name}(" in _README or f"`{name}`" in _README, name
+
+
+def test_every_recipe_is_in_the_readme() -> None:
+    recipes = list((_ROOT / "tests" / "recipes").glob("with_*"))
+    assert recipes
+    for recipe in recipes:
+        assert f" {recipe.name}" in _README
 
 
 def test_ci_runs_the_commands_that_the_readme_gives_for_set_up_and_tests() -> None:

@@ -17,14 +17,16 @@ from emulator.api.body import HttpBody
 from emulator.api.call import Call
 from emulator.api.gateway import parse_query, unescape
 from emulator.api.mishap import BodyCutError, BodyShape, CutReply, break_reply
-from emulator.api.replies import empty_reply, error_reply
+from emulator.api.replies import bare_reply, empty_reply, error_reply
 from emulator.api.request_log import RequestLog, entry_of
 from emulator.control.faults import Fault, read_faults
 from emulator.control.journal import Entry
 from emulator.control.metrics import Metrics
 from emulator.control.stores import IsolatedStore
+from emulator.direct_body import connection_of
 from emulator.operations.body import ClientGoneError, in_thread
 from emulator.operations.failures import as_fabric_error
+from emulator.protocol.access import Access, Role
 from emulator.protocol.api_version import MINIMUM, ApiVersion, parse_api_version
 from emulator.protocol.content_range import parse_content_range
 from emulator.protocol.errors import FabricError, invalid_argument
@@ -66,6 +68,7 @@ class Exchange:
 
     cluster_id: str
     hints: bool
+    access: Access
     log: RequestLog
     metrics: Metrics
 
@@ -113,6 +116,11 @@ class Exchange:
 
         try:
             self._describe(entry, operation, request, query)
+            if self.access.is_required:
+                _api_version(query.get("api-version"), operation, store)  # a bad URL is one for strangers, too
+                self._check_cluster(request)
+                if not self._admit(request):
+                    return self._note(entry, bare_reply(403))
             fault = self._fault(request, store, entry)
             return self._note(entry, await (self._with_fault(fault, request, body, work) if fault else work()))
         except BodyCutError as cut:
@@ -131,6 +139,14 @@ class Exchange:
             entry.received, entry.digest = body.received, body.digest
             if allowance:
                 allowance.end()
+
+    def _admit(self, request: Request) -> bool:
+        """Whether this is a client with a role; raises ``E_ACCESSDENIED`` for what that role may not do."""
+        connection = connection_of(request.scope)
+        role = self.access.role_of(connection.peer if connection else None)
+        if role is Role.USER and not self.access.lets_user(request.method, request.url.path):
+            raise FabricError("E_ACCESSDENIED", why="the client's certificate has the role of a user, not of an admin")
+        return role is not None
 
     def _check_cluster(self, request: Request) -> None:
         named = request.headers.get("clusterid") if self.cluster_id else None

@@ -10,8 +10,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from emulator.api.gateway import OWN_PREFIX
+from emulator.api.own import CA_PAGE
+from emulator.direct_body import connection_of
+from emulator.protocol.access import Access, Role
 
-_HEALTH: Final = f"{OWN_PREFIX}/health/"
+_OPEN: Final = (f"{OWN_PREFIX}/health/", CA_PAGE)
 
 
 class Guard:
@@ -22,7 +25,8 @@ class Guard:
     address, or as localhost.
     """
 
-    def __init__(self, token: str, allowed_origins: str) -> None:
+    def __init__(self, token: str, allowed_origins: str, access: Access) -> None:
+        self._access = access
         self._token = token.encode()
         self._allowed = {each.strip().rstrip("/").lower() for each in allowed_origins.split(",") if each.strip()}
 
@@ -32,7 +36,13 @@ class Guard:
         origin = request.headers.get("origin")
         if origin is not None and not self._lets_in(origin.lower(), request.headers.get("host", "").lower()):
             return _refuse(403, f"pages of {origin} may not use this: name it with --allowed-origins if they shall")
-        if self._token and not scope["path"].startswith(_HEALTH):
+        if scope["path"].startswith(_OPEN):
+            return None
+        if self._access.is_required:
+            connection = connection_of(scope)
+            if self._access.role_of(connection.peer if connection else None) is not Role.ADMIN:
+                return _refuse(403, "this is for clients whose certificate makes them admins")
+        if self._token:
             given = request.headers.get("authorization", "")
             if not hmac.compare_digest(given.encode("latin-1", "replace"), b"Bearer " + self._token):
                 reply = _refuse(401, "this needs the header 'Authorization: Bearer ' and the emulator's control token")

@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from emulator.clock import Clock
 from emulator.control.faults import Fault
-from emulator.direct_body import CONNECTION, Connection
+from emulator.direct_body import Connection, connection_of
 from emulator.operations.body import ClientGoneError
 
 _CLAIMED: Final = 64
@@ -85,7 +85,7 @@ def break_reply(response: Response, how: str) -> Response:
 
 
 def _connection(scope: Scope) -> Connection:
-    connection: Connection | None = scope.get("extensions", {}).get(CONNECTION)
+    connection = connection_of(scope)
     if connection is None:
         raise ConnectionAbortedError("this server cannot cut a connection")
     return connection

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from starlette.responses import Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from emulator.api.gateway import OWN_PREFIX
 from emulator.control.metrics import CONTENT_TYPE
+
+CA_PAGE: Final = f"{OWN_PREFIX}/ca.pem"
 
 _DOCS: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -29,9 +31,15 @@ table {{ border-collapse: collapse }} td, th {{ padding: .3rem .8rem .3rem 0; te
 
 
 def own_router(
-    find_fault: Callable[[], str | None], expose: Callable[[], bytes], describe_api: Callable[[], dict[str, Any]]
+    find_fault: Callable[[], str | None],
+    expose: Callable[[], bytes],
+    describe_api: Callable[[], dict[str, Any]],
+    authority: Path | None,
 ) -> APIRouter:
-    """Health, metrics, and the API on a page; `find_fault` says what keeps the emulator from serving."""
+    """Health, metrics, and the API on a page; `find_fault` says what keeps the emulator from serving.
+
+    `authority` is the certificate of the emulator's own, for clients that are to trust it.
+    """
     router = APIRouter()
 
     @router.get(f"{OWN_PREFIX}/health/live", tags=["emulator"])
@@ -51,6 +59,13 @@ def own_router(
     def metrics() -> Response:
         """Counts and gauges for Prometheus."""
         return Response(expose(), headers={"content-type": CONTENT_TYPE})
+
+    if authority:
+
+        @router.get(CA_PAGE, tags=["emulator"])
+        def ca() -> Response:
+            """The certificate authority that signed the emulator's certificate, as PEM."""
+            return Response(authority.read_bytes(), media_type="application/x-pem-file")
 
     @router.get(f"{OWN_PREFIX}/docs", include_in_schema=False)
     def docs() -> HTMLResponse:

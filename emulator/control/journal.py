@@ -107,6 +107,7 @@ class Journal:
     _running: dict[int, Entry] = field(default_factory=dict)
     _count: int = 0
     _ended: int = 0
+    _is_closed: bool = False
     _watchers: set[asyncio.Event] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -143,6 +144,12 @@ class Journal:
         """The remembered entries that are meant."""
         return [entry for entry in self._entries if query.selects(entry)]
 
+    def close(self) -> None:
+        """The store is gone: whoever follows or waits shall not do so for ever."""
+        self._is_closed = True
+        for watcher in self._watchers:
+            watcher.set()
+
     def clear(self) -> None:
         """Forget everything that has ended; numbers go on."""
         self._entries.clear()
@@ -152,7 +159,7 @@ class Journal:
         with self._watching() as changed:
             try:
                 async with asyncio.timeout(timeout.total_seconds()):
-                    while len(found := self.select(query)) < count:
+                    while len(found := self.select(query)) < count and not self._is_closed:
                         changed.clear()
                         await changed.wait()
             except TimeoutError:
@@ -163,7 +170,7 @@ class Journal:
         """What is remembered of the entries that are meant, and then each as it ends, without end."""
         seen = self._ended - len(self._entries)
         with self._watching() as changed:
-            while True:
+            while not self._is_closed:
                 changed.clear()
                 new = min(self._ended - seen, len(self._entries))
                 seen = self._ended

@@ -10,6 +10,7 @@ from emulator.control.journal import Entry
 from emulator.control.stores import IsolatedStore
 from emulator.protocol.api_version import parse_version_number
 from emulator.protocol.content_path import MARK_FILE
+from emulator.protocol.received_ranges import ReceivedRanges
 
 _UPLOADS: Final = frozenset({"UploadFile", "UploadFileChunk"})
 _COMMIT: Final = "CommitImageStoreUploadSession"
@@ -37,7 +38,7 @@ def lint(store: IsolatedStore) -> list[Finding]:
     entries = sorted(store.journal.entries(), key=lambda entry: entry.number)
     return [
         *_folders_without_mark(entries, store),
-        *_commits_with_gaps(entries),
+        *_refused_commits(entries),
         *_cut_and_not_repeated(entries),
         *_sessions_left_open(entries),
         *_newer_versions_than_needed(entries),
@@ -61,15 +62,35 @@ def _folders_without_mark(entries: list[Entry], store: IsolatedStore) -> Iterato
             )
 
 
-def _commits_with_gaps(entries: list[Entry]) -> Iterator[Finding]:
-    for entry in entries:
-        if entry.operation == _COMMIT and entry.code == "E_INVALIDARG" and not entry.fault:
+def _refused_commits(entries: list[Entry]) -> Iterator[Finding]:
+    """For bytes that were never sent, or for a session that was gone although all were."""
+    for index, entry in enumerate(entries):
+        if entry.operation != _COMMIT or entry.code != "E_INVALIDARG" or entry.fault:
+            continue
+        if _has_sent_all(entries[:index], entry.session):
+            yield Finding(
+                "commit-too-late",
+                f"session {entry.session} had expired, or was deleted, when it was committed: begin a new one and send "
+                "all bytes again",
+                (entry.number,),
+            )
+        else:
             yield Finding(
                 "commit-with-gap",
                 f"session {entry.session} was committed while bytes were missing: ask GetUploadSession for the "
                 "ExpectedRanges and send them first",
                 (entry.number,),
             )
+
+
+def _has_sent_all(entries: list[Entry], session: str) -> bool:
+    received = ReceivedRanges()
+    size = 0
+    for entry in entries:
+        if entry.operation == "UploadFileChunk" and entry.session == session and entry.status == 200 and entry.range:
+            size = entry.range.total
+            received.add(entry.range.start, entry.range.end)
+    return received.covers_exactly(size)
 
 
 def _cut_and_not_repeated(entries: list[Entry]) -> Iterator[Finding]:

@@ -168,6 +168,7 @@ class Stores:
                 await _end_requests(store)
                 trash = await in_thread(self._drop, store)
                 del self._open[name]
+                store.journal.close()
         _delete_later(trash)
         return True
 
@@ -203,6 +204,11 @@ class Stores:
     def sweeps(self) -> list[Callable[[], list[UploadSession]]]:
         """What frees the disk of expired sessions, store by store."""
         return [store.expire for store in self._open.values()]
+
+    def stop_watching(self) -> None:
+        """Tell whoever follows or waits for requests that no more will come."""
+        for store in self._open.values():
+            store.journal.close()
 
     def close(self) -> None:
         """Close every store."""

@@ -32,14 +32,14 @@ _EFFECTS: "Final[dict[str, Callable[[ImageStore, Any, Path], object]]]" = {
 }
 """The marker's options in the order in which they are put into effect."""
 
-_OPTIONS: Final = (*_EFFECTS, "lint")
+OPTIONS: Final = (*_EFFECTS, "lint")
 _STORE: Final = pytest.StashKey["ImageStore"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", f"{_MARKER}({', '.join(_OPTIONS)}): what the test's image store starts with; all by name"
+        "markers", f"{_MARKER}({', '.join(OPTIONS)}): what the test's image store starts with; all by name"
     )
 
 
@@ -72,7 +72,12 @@ def image_store(request: pytest.FixtureRequest, image_store_server: str) -> Iter
     from emulator.client import UnreachableError
     from emulator.testing.store import ImageStore
 
-    server = ImageStore(image_store_server, os.environ.get("IMAGESTORE_CONTROL_TOKEN", ""))
+    server = ImageStore(
+        image_store_server,
+        os.environ.get("IMAGESTORE_CONTROL_TOKEN", ""),
+        ca=os.environ.get("IMAGESTORE_CA", ""),
+        certificate=os.environ.get("IMAGESTORE_CERTIFICATE", ""),
+    )
     options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers(_MARKER))):
         options |= marker.kwargs
@@ -102,8 +107,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def _problems(test: pytest.Item) -> Iterator[str]:
     for marker in test.iter_markers(_MARKER):
-        for wrong in [*map(repr, marker.args), *(name for name in marker.kwargs if name not in _OPTIONS)]:
-            yield f"{test.name}: @pytest.mark.{_MARKER} takes {', '.join(_OPTIONS)}, by name; not {wrong}"
+        for wrong in [*map(repr, marker.args), *(name for name in marker.kwargs if name not in OPTIONS)]:
+            yield f"{test.name}: @pytest.mark.{_MARKER} takes {', '.join(OPTIONS)}, by name; not {wrong}"
 
 
 def _prepare(store: "ImageStore", options: dict[str, Any], folder: Path) -> None:

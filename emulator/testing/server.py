@@ -26,6 +26,7 @@ class EmulatorThread:
     def __init__(self, data: Path | None = None, clock: "Clock | None" = None, **settings: Any) -> None:
         self.data = data
         self.port = 0
+        self._scheme = "http"
         self._clock = clock
         self._settings = settings
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -33,7 +34,7 @@ class EmulatorThread:
     @property
     def endpoint(self) -> str:
         """The address that clients are given."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def store(self) -> ImageStore:
@@ -43,27 +44,27 @@ class EmulatorThread:
     def start(self) -> Self:
         """Serve; the port is a new one each time."""
         from emulator.app import create_app
-        from emulator.server import Server, listen
+        from emulator.server import Doors, Server
         from emulator.settings import Settings
 
         if self.data is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="imagestore-", ignore_cleanup_errors=True)
             self.data = Path(self._temporary.name)
         try:
-            values: dict[str, Any] = (
-                {"data": self.data, "access_log": False} | self._settings | {"port": 0, "workers": 1}
-            )
+            fixed = {"host": "127.0.0.1", "port": 0, "workers": 1}
+            values: dict[str, Any] = {"data": self.data, "access_log": False} | self._settings | fixed
             settings = Settings(**values)
             self._token = settings.control_token
             self.app = create_app(settings, self._clock)
-            listener = listen("127.0.0.1", 0)
+            doors = Doors.opened(settings)
         except BaseException:
             self._clean_up()
             raise
-        self.port = listener.getsockname()[1]
-        self.server = Server(self.app, settings)
+        self._scheme, _, port = doors.addresses()[0].rpartition(":")
+        self._scheme, self.port = self._scheme.partition(":")[0], int(port)
+        self.server = Server(self.app, settings, doors)
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self.server.serve([listener])), name="image store emulator", daemon=True
+            target=lambda: asyncio.run(self.server.run_until_stopped()), name="image store emulator", daemon=True
         )
         self._thread.start()
         self.server.wait_until_started(_START_SECONDS)

@@ -25,7 +25,7 @@ class Printed:
 class Sfctl:
     """Runs sfctl with a configuration of its own, without telemetry."""
 
-    def __init__(self, programs: Path, home: Path) -> None:
+    def __init__(self, programs: Path, home: Path, **environment: str) -> None:
         self._program = programs / "sfctl"
         self._environment = {
             "HOME": str(home),
@@ -35,6 +35,7 @@ class Sfctl:
             "SFCTL_CONFIG_DIR": str(home / "sfctl"),
             "SFCTL_SERVICEFABRIC_USE_TELEMETRY": "false",
             "TMPDIR": str(home),
+            **environment,
         }
 
     def __call__(self, *arguments: str | Path) -> Printed:

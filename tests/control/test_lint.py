@@ -51,6 +51,15 @@ def test_a_commit_with_a_gap_is_found(store: Control, service: Service) -> None:
     assert rules(store) == ["commit-with-gap"]
 
 
+def test_a_commit_after_the_session_expired_is_no_gap(store: Control, service: Service) -> None:
+    session = new_session()
+    service.chunk("file", session, 0, b"01234", 5)
+    store.advance("31m")
+    service.commit(session)
+
+    assert rules(store) == ["commit-too-late", "session-left-open"]
+
+
 @pytest.mark.parametrize("cut", ["before", "after", "2"])
 def test_a_cut_that_was_not_followed_by_another_try_is_found(store: Control, service: Service, cut: str) -> None:
     service.upload("file", b"12345", x_emulator_fault=f"cut={cut}")

@@ -314,6 +314,13 @@ CHOSEN: Final = {
     "control_token": "open sesame",
     "allowed_origins": "http://page.example",
     "in_memory_unless_mounted": "false",
+    "tls": "off",
+    "https_port": "0",
+    "tls_names": "name.example",
+    "client_certificates": "false",
+    "admin_clients": "cn=somebody",
+    "user_clients": "ca",
+    "user_access": "nothing",
     "shutdown_timeout": "1s",
 }
 """What the emulator of the tests below runs with, but for files and directories."""
@@ -345,6 +352,16 @@ OTHERS: Final = {
     "faults": "/dev/null/nowhere",
     "seed": "/dev/null/nowhere",
     "in_memory_unless_mounted": "true",
+    "tls": "files",
+    "https_port": "70000",
+    "tls_names": "another.example",
+    "tls_certificate": "/dev/null/nowhere",
+    "tls_key": "/dev/null/nowhere",
+    "client_ca": "/dev/null/nowhere",
+    "client_certificates": "true",
+    "admin_clients": "nobody",
+    "user_clients": "nobody",
+    "user_access": "read",
     "shutdown_timeout": "1h",
 }
 """Variables that would show if an option did not win over them."""
@@ -378,6 +395,7 @@ def configured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     (directory / "Seeded/Code").mkdir(parents=True)
     (directory / "Seeded/Code/file").write_text("seed")
     places = {"data": "chosen", "faults": "faults.json", "seed": "Seeded"}
+    places |= dict.fromkeys(("tls_certificate", "tls_key", "client_ca"), "faults.json")  # of no use without TLS
     values = CHOSEN | {name: str(directory / place) for name, place in places.items()}
     match request.param:
         case "options":
@@ -392,7 +410,11 @@ def configured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def test_every_setting_is_chosen_in_these_tests() -> None:
     """A new setting is to be tried in all three ways, too."""
-    assert CHOSEN.keys() | {"data", "faults", "seed"} == OTHERS.keys() == Settings.model_fields.keys()
+    assert (
+        CHOSEN.keys() | {"data", "faults", "seed", "tls_certificate", "tls_key", "client_ca"}
+        == OTHERS.keys()
+        == Settings.model_fields.keys()
+    )
 
 
 def test_host_runtime_platform_and_data_are_as_chosen(configured: Process) -> None:

@@ -141,9 +141,10 @@ def test_sees_nobody(image_store, send, number):
     assert send("DELETE", f"/App/big?{V}") == 504
     assert send("DELETE", f"/App/big?{V}") == 200
 
-    (session,) = image_store.advance("31m")
+    (session,) = image_store.advance(f"{31 + number}m")
     assert (session["session"], session["size"]) == (SESSION, size)
     assert send("GET", f"/$/GetUploadSession?{V}&session-id={SESSION}") == 204
+    assert image_store.clock()["offset_seconds"] == pytest.approx((31 + number) * 60, abs=1)
     assert image_store.read("App/file") == mine
     journal = image_store.journal()
     assert [(each["number"], each["status"], each["fault"]) for each in journal] == [

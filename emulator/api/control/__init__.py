@@ -43,7 +43,7 @@ def take_for_json(scope: Scope) -> None:
 def control_router(*, has_one_process: bool) -> APIRouter:
     """All of it. What it changes lives in one process, so a group of workers refuses it."""
 
-    def require_one_process() -> None:
+    async def require_one_process() -> None:
         if not has_one_process:
             raise HTTPException(409, "clock, faults, journal and stores live in one process: start it with --workers 1")
 

@@ -13,7 +13,7 @@ from emulator.control.stores import IsolatedStore, Stores
 from emulator.protocol.upload_session import UploadSession
 
 
-def _selected(request: Request) -> IsolatedStore:
+async def _selected(request: Request) -> IsolatedStore:
     store: IsolatedStore = request.scope[STORE]
     return store
 
@@ -22,7 +22,7 @@ Selected = Annotated[IsolatedStore, Depends(_selected)]
 """The store that the request's address selects."""
 
 
-def _all_stores(request: Request) -> Stores:
+async def _all_stores(request: Request) -> Stores:
     stores: Stores = request.app.stores
     return stores
 

@@ -1,4 +1,4 @@
-"""Who may ask, and which headers answer (gateway 6.1, 8, 10.94-95 and 10.98)."""
+"""Who may ask, and which headers answer (gateway 6.1, 8, 10.94-98)."""
 
 from typing import Final
 
@@ -6,12 +6,14 @@ from tests.conformance.case import (
     CERTAIN,
     DENIED,
     E400,
+    EMPTY,
     EMPTY_STORE,
     INFERRED,
     NEW,
     OK0,
     OLD,
     Case,
+    Expect,
     Step,
     V,
     all_of,
@@ -24,7 +26,27 @@ from tests.conformance.case import (
 
 BOTH: Final = (OLD, NEW)
 
+STRANGER: Final = Expect(403, EMPTY, "none")
+SECURED: Final = {"tls": "auto", "https_port": 0, "client_certificates": True}
+
 CASES: Final = (
+    Case(
+        "gateway 10.96",
+        CERTAIN,
+        "With certificates required, a request without one is a bare 403.",
+        all_of(STRANGER, listed(), get("/$/GetClusterVersion?api-version=6.4"))
+        + all_of(STRANGER, Step("PUT", f"/ImageStore/b?{V}", b"abc"), Step("DELETE", f"/ImageStore/a?{V}")),
+        runtimes=BOTH,
+        settings=SECURED,
+    ),
+    Case(
+        "gateway 10.97",
+        CERTAIN,
+        "With certificates required, a bad URL is still a bad argument.",
+        all_of(E400, get("/ImageStore"), get(f"/ImageStore/a/$/Nope?{V}"), get("/ImageStore?api-version=99")),
+        runtimes=BOTH,
+        settings=SECURED,
+    ),
     Case(
         "gateway 10.94",
         CERTAIN,
