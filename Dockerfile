@@ -9,8 +9,10 @@ RUN python -m venv --without-pip /opt/imagestore-emulator
 
 # Dependencies before sources: they change seldom and stay in the build cache.
 COPY pyproject.toml requirements.lock ./
-RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-      > requirements.txt \
+# With the extras, so that PostgreSQL and certificates need no other image.
+RUN python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+      extras = project["optional-dependencies"]; \
+      print(*project["dependencies"], *extras["postgresql"], *extras["tls"], sep="\n")' > requirements.txt \
  && pip --python /opt/imagestore-emulator install -c requirements.lock -r requirements.txt
 
 COPY . .
@@ -34,7 +36,7 @@ ENV PATH="/opt/imagestore-emulator/bin:$PATH" \
     IMAGESTORE_SHUTDOWN_TIMEOUT=5s
 # Slim bases have no bytecode of the standard library: this keeps that of the modules in use. A new named volume takes
 # its owner and mode from /data here, so everybody may write: any user can be chosen.
-RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, sqlite3' \
+RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, emulator.certificates, sqlite3' \
  && mkdir -m 777 /data
 EXPOSE 19080
 USER 10001:10001
