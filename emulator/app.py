@@ -80,17 +80,25 @@ class Emulator(FastAPI):
             return
         if self.base_path:
             take_base_path(scope, self.base_path)
+        is_addressed = is_own(scope["path"])  # a store by its path, or the control API
         name = take_store(scope)
+        is_control = is_own(scope["path"])
+        refusal = (
+            self.guard.refusal(scope) if is_control else self.guard.origin_refusal(scope) if is_addressed else None
+        )
+        if refusal:  # before a store is made for it
+            await self.exchange.log.watch(refusal, name, scope, receive, send)
+            return
         try:
             store = self.stores.at_hand(name) or await self.stores.get(name)
         except ValueError as error:
             await self.exchange.log.watch(refuse_store(str(error)), name, scope, receive, send)
             return
         scope[STORE] = store
-        if is_own(scope["path"]):
-            refusal = self.guard.refusal(scope)
+        if is_control:
             take_for_json(scope)
-            await self.exchange.log.watch(refusal or super().__call__, name, scope, receive, send)
+            app = self.guard.answering(super().__call__, scope)
+            await self.exchange.log.watch(app, name, scope, receive, send)
             return
         await self._serve(store, scope, receive, send)
 

@@ -26,6 +26,8 @@ def _check_code(value: str) -> str:
 
 
 def _cut_position(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("before, after, or a number of bytes as 1000, 64k or 1MiB")  # noqa: TRY004
     try:
         return value if value in ("before", "after") else parse_size(value)
     except ValueError:

@@ -43,11 +43,13 @@ class Entry(Facts):
 
     def curl(self, endpoint: str) -> str:
         """The request as a command; a body is a placeholder file, since only its length and hash are known."""
-        command = ["curl", "-sS", "-i", "-X", self.verb]
+        command = ["curl", "-sS", "-i", "--globoff", "--path-as-is", "-X", self.verb]
         if self.range:
             command += ["-H", f"Content-Range: bytes {self.range.start}-{self.range.end}/{self.range.total}"]
         if self.received:
             command += ["--data-binary", f"@{self.received}-bytes"]
+        elif self.verb in ("PUT", "POST"):
+            command += ["-d", ""]
         return shlex.join([*command, endpoint.rstrip("/") + self.target])
 
 

@@ -48,15 +48,17 @@ def lint(store: IsolatedStore) -> list[Finding]:
 def _folders_without_mark(entries: list[Entry], store: IsolatedStore) -> Iterator[Finding]:
     folders: defaultdict[str, list[int]] = defaultdict(list)
     for entry in entries:
-        if entry.operation in _UPLOADS and entry.status == 200 and "/" in entry.path:
-            folders[entry.path.rpartition("/")[0]].append(entry.number)
+        if entry.operation in _UPLOADS and entry.status == 200:
+            parts = entry.path.split("/")
+            for depth in range(1, len(parts)):
+                folders["/".join(parts[:depth])].append(entry.number)
     for folder, numbers in sorted(folders.items()):
         if store.opened.store.content.find(store.rules.parse(folder)) and not store.opened.store.content.find(
             store.rules.parse(f"{folder}/{MARK_FILE}")
         ):
             yield Finding(
                 "folder-without-mark",
-                f"files were uploaded to {folder}, and no {MARK_FILE} after them: without it the cluster takes the "
+                f"files were uploaded to {folder}, which has no {MARK_FILE}: without it the cluster takes the "
                 "folder for half uploaded, does not list it as existing, and refuses to copy or to register it",
                 tuple(numbers[:10]),
             )
@@ -87,7 +89,8 @@ def _has_sent_all(entries: list[Entry], session: str) -> bool:
     received = ReceivedRanges()
     size = 0
     for entry in entries:
-        if entry.operation == "UploadFileChunk" and entry.session == session and entry.status == 200 and entry.range:
+        is_taken = entry.operation == "UploadFileChunk" and entry.status == 200 and not entry.fault
+        if is_taken and entry.session == session and entry.range:
             size = entry.range.total
             received.add(entry.range.start, entry.range.end)
     return received.covers_exactly(size)
@@ -108,10 +111,13 @@ def _cut_and_not_repeated(entries: list[Entry]) -> Iterator[Finding]:
 
 def _is_repeat(entry: Entry, later: Entry) -> bool:
     same = (entry.operation, entry.path, entry.session) == (later.operation, later.path, later.session)
-    if entry.operation == "UploadFileChunk":
-        asked = later.operation.startswith("GetImageStoreUploadSession") and later.session == entry.session
-        return (same and entry.range == later.range) or asked
-    return same
+    if entry.operation != "UploadFileChunk" or entry.range is None:
+        return same
+    if later.operation.startswith("GetImageStoreUploadSession"):
+        return entry.session == later.session or entry.path == later.path
+    if later.operation != entry.operation or later.path != entry.path or later.range is None:
+        return False
+    return later.range.start <= entry.range.start and entry.range.end <= later.range.end
 
 
 def _sessions_left_open(entries: list[Entry]) -> Iterator[Finding]:
@@ -119,8 +125,8 @@ def _sessions_left_open(entries: list[Entry]) -> Iterator[Finding]:
     for entry in entries:
         if entry.operation == "UploadFileChunk" and entry.status == 200:
             chunks[entry.session].append(entry.number)
-        elif entry.operation in (_COMMIT, _DELETE) and entry.status == 200:
-            chunks.pop(entry.session, None)
+        elif entry.code == "NotFound" or (entry.operation in (_COMMIT, _DELETE) and entry.status in (200, 0)):
+            chunks.pop(entry.session, None)  # done, perhaps without an answer, or gone
     for session, numbers in chunks.items():
         yield Finding(
             "session-left-open",

@@ -32,9 +32,13 @@ from emulator.storage.database import Database
 from emulator.storage.disk import exchange
 from emulator.storage.durability import Sync
 from emulator.storage.layout import DataDirectory, StoreLayout
+from emulator.storage.snapshots import write_arrival
 from emulator.storage.store import Store
 
 DEFAULT: Final = "default"
+_TAKEN: Final = frozenset({"format", "identity", "tls"})
+"""What else there is in the data directory."""
+
 _SESSION_PATHS: Final = 10_000
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -133,6 +137,7 @@ class Stores:
         self._rules = PathRules(settings.profile)
         self._open: dict[str, IsolatedStore] = {}
         self._change = asyncio.Lock()
+        self.snapshots_lock = asyncio.Lock()
         self._leaving: str | None = None
         self.default = self._open[DEFAULT] = self._make(DEFAULT, clock or Clock())
         if self.default.opened.store.staging.is_alone():
@@ -175,28 +180,34 @@ class Stores:
     async def reset(self, name: str) -> None:
         """Empty a store, and put its clock, faults and journal back to the start."""
 
-        def nothing(layout: StoreLayout) -> list[UploadSession]:
+        def nothing(layout: StoreLayout) -> None:
             layout.create()
-            return []
+            write_arrival(layout, [])
 
         store = await self.replace(name, nothing)
         store.clock.reset()
         store.faults.clear()
         store.journal.clear()
 
-    async def replace(self, name: str, build: Callable[[StoreLayout], list[UploadSession]]) -> IsolatedStore:
+    async def replace(
+        self,
+        name: str,
+        build: Callable[[StoreLayout], None],
+        on_replaced: Callable[[IsolatedStore], None] = lambda _: None,
+    ) -> IsolatedStore:
         """Put other content and sessions in the place of a store's: those that `build` makes in new directories.
 
         If `build` fails, nothing has changed. Raises `SharedDataError` where another process uses the data.
         """
         layout = self._data.spare_store()
         try:
-            sessions = await in_thread(build, layout)
+            await in_thread(build, layout)
             async with self._change:
                 store = await self._opened(store_name(name))
                 with self._ending(store):
                     await _end_requests(store)
-                    await in_thread(self._swap, store, layout, sessions)
+                    await in_thread(self._swap, store, layout)
+                    on_replaced(store)  # before anybody is let in again
         finally:
             _delete_later(layout.root)
         return store
@@ -253,20 +264,19 @@ class Stores:
             store, content, Copying(store, clock, settings.profile, room), uploads, room, settings.upload_limit
         )
 
-    def _swap(self, store: IsolatedStore, layout: StoreLayout, sessions: list[UploadSession]) -> None:
-        place = self._data.store(store.name).root
+    def _swap(self, store: IsolatedStore, layout: StoreLayout) -> None:
         store.opened.store.close()
         try:
-            with store.opened.store.sessions.replacing(sessions):
-                exchange(str(layout.root), str(place))
+            exchange(str(layout.root), str(self._data.store(store.name).root))
         finally:
             store.opened = self._open_directories(store.name, store.clock, store.life)
 
     def _drop(self, store: IsolatedStore) -> Path:
         trash = self._data.spare_store().root
         store.opened.store.close()
+        self._data.store(store.name).root.rename(trash)
         with store.opened.store.sessions.replacing([]):
-            self._data.store(store.name).root.rename(trash)
+            pass
         return trash
 
     @contextmanager
@@ -283,7 +293,7 @@ class Stores:
 
 def store_name(name: str) -> str:
     """The name, if it can be a store's; raises `ValueError`."""
-    if not _NAME.fullmatch(name) or name == "format":
+    if not _NAME.fullmatch(name) or name in _TAKEN:
         raise ValueError(
             f"{name!r} names no store: lower-case letters, digits, - and _, at most 63, neither - nor _ at an end"
         )

@@ -45,15 +45,27 @@ class SessionLife:
         now_ns = self.clock.now_ns()
         if self.mode is Expiry.EXACT:
             return now_ns - self._timeout_ns
-        if self._first_ns is None or now_ns < self._first_ns + self._timeout_ns:
+        if self._first_ns is None or now_ns < self._first_ns:
+            self._first_ns = now_ns  # sweeping begins now: it was not on before, or the clock was moved back
+        if now_ns < self._first_ns + self._timeout_ns:
             return 0
         every_ns = SWEEP_EVERY // timedelta(microseconds=1) * 1000
         sweeps = (now_ns - self._first_ns - self._timeout_ns) // every_ns
         return self._first_ns + sweeps * every_ns
 
+    def set_mode(self, mode: Expiry) -> None:
+        """Choose when sessions end; sweeping begins now."""
+        self.mode = mode
+        self._first_ns = self.clock.now_ns()
+
+    def clock_was_changed(self) -> None:
+        """Sweeps that were due in a future that is no more are due from now on."""
+        if self._first_ns is not None:
+            self._first_ns = min(self._first_ns, self.clock.now_ns())
+
     def began(self, is_first: Callable[[], bool]) -> None:
         """A session comes to be; `is_first` says whether there is no other."""
-        if self.mode is Expiry.SWEPT and (self._first_ns is None or is_first()):
+        if self.mode is Expiry.SWEPT and is_first():
             self._first_ns = self.clock.now_ns()
 
 

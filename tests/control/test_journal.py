@@ -158,7 +158,7 @@ def test_an_entry_printed_as_curl_is_the_same_request(store: Control, service: S
     (command,) = store.curl().splitlines()
 
     assert command == (
-        "curl -sS -i -X PUT -H 'Content-Range: bytes 0-4/10' --data-binary @5-bytes "
+        "curl -sS -i --globoff --path-as-is -X PUT -H 'Content-Range: bytes 0-4/10' --data-binary @5-bytes "
         f"'{store.endpoint}/ImageStore/App/it'\"'\"'s/$/UploadChunk?{V}&session-id={session}'"
     )
 

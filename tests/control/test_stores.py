@@ -47,7 +47,7 @@ def test_path_header_and_host_name_select_the_same_store(server: EmulatorThread)
     assert len(control.json()) == 4
 
 
-@pytest.mark.parametrize("name", ["-a", "a-", "%C3%BC", "a.b", "a" * 64, "a%2Fb", "..", "format"])
+@pytest.mark.parametrize("name", ["-a", "a-", "%C3%BC", "a.b", "a" * 64, "a%2Fb", "..", "format", "tls", "identity"])
 def test_what_can_be_no_name_is_refused_and_makes_nothing(server: EmulatorThread, data: Path, name: str) -> None:
     before = sorted(data.iterdir())
 
