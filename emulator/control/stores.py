@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from emulator.clock import Clock
+from emulator.cluster.application_types import ApplicationTypes, Job
+from emulator.cluster.description import Cluster
 from emulator.control.faults import Faults
 from emulator.control.journal import Journal
 from emulator.operations.body import in_thread
@@ -49,19 +51,23 @@ class Opened:
     content: Content
     copying: Copying
     uploads: Uploads
+    application_types: ApplicationTypes
 
 
 @dataclass(slots=True)
 class IsolatedStore:
     """One store of the emulator.
 
-    `requests` are the tasks of requests that run in it. Clock, faults and journal stay when its content is replaced.
+    `requests` are the tasks of requests that run in it, `since_ns` is when it was opened. Clock, faults and journal
+    stay when its content is replaced.
     """
 
     name: str
     profile: Profile
     rules: PathRules
+    cluster: Cluster
     clock: Clock
+    since_ns: int
     life: SessionLife
     faults: Faults
     journal: Journal
@@ -78,6 +84,13 @@ class IsolatedStore:
     def path_of_session(self, session_id: str) -> str:
         """The path of a session that had a chunk not long ago, or ""."""
         return self._session_paths.get(session_id, "")
+
+    def run_later(self, job: Job) -> None:
+        """Do what was accepted and will be answered by questions only; it is ended as requests are."""
+        task = asyncio.create_task(job.run())
+        self.requests.add(task)
+        task.add_done_callback(self.requests.discard)
+        task.add_done_callback(lambda _: job.close())
 
     def find_fault(self) -> str | None:
         """Why the store cannot be used right now, if so."""
@@ -97,6 +110,11 @@ class IsolatedStore:
     def uploads(self) -> Uploads:
         """The operations on its upload sessions."""
         return self.opened.uploads
+
+    @property
+    def application_types(self) -> ApplicationTypes:
+        """The operations on its application types."""
+        return self.opened.application_types
 
 
 class Stores:
@@ -203,7 +221,9 @@ class Stores:
             name=name,
             profile=settings.profile,
             rules=self._rules,
+            cluster=settings.cluster,
             clock=clock,
+            since_ns=clock.now_ns(),
             life=life,
             faults=Faults(clock),
             journal=Journal(settings.journal, settings.journal_hash_limit),
@@ -218,6 +238,7 @@ class Stores:
             Content(store, clock, settings.page_size),
             Copying(store, clock, settings.profile),
             Uploads(store, life),
+            ApplicationTypes(store, clock, settings.profile),
         )
 
     def _swap(self, store: IsolatedStore, layout: StoreLayout, sessions: list[UploadSession]) -> None:

@@ -23,12 +23,17 @@ class Store:
     ) -> None:
         layout.create()
         self._layout = layout
+        self._sync = sync
         self.rules = rules
         self.locks = NamedLocks(layout.locks)
         self.staging = Staging(layout, self.locks, sync)
         self.content = ContentTree(str(layout.content), rules, self.locks, sync, self.staging.is_alone)
         self.sessions = SessionTable(database, name)
         self.staging.sweep_sessions(self.sessions.tokens)
+
+    def unpacked(self, folder: str) -> ContentTree:
+        """A folder outside the content, read by the same rules."""
+        return ContentTree(folder, self.rules, self.locks, self._sync, self.staging.is_alone)
 
     def disk_space(self) -> tuple[int, int]:
         """(capacity, available) bytes of the file system the content is on."""

@@ -301,6 +301,9 @@ CHOSEN: Final = {
     "runtime_version": "6.5",
     "platform": "windows",
     "cluster_id": "mine",
+    "cluster_name": "Chosen",
+    "node_count": "3",
+    "node_prefix": "vm-",
     "page_size": "200",
     "log_level": "info",
     "log_format": "text",
@@ -329,6 +332,9 @@ OTHERS: Final = {
     "runtime_version": "6.0",
     "platform": "linux",
     "cluster_id": "another",
+    "cluster_name": "Another",
+    "node_count": "1",
+    "node_prefix": "other-",
     "page_size": "1000000",
     "log_level": "error",
     "log_format": "json",
@@ -419,6 +425,13 @@ def test_cluster_id_is_compared(configured: Process) -> None:
     assert [answer.status for answer in answers] == [404, 403]
 
 
+def test_the_fake_cluster_is_called_and_made_as_chosen(configured: Process) -> None:
+    """Its manifest and its nodes show it."""
+    assert 'Name="Chosen"' in configured.wire.get(f"/$/GetClusterManifest?{V}").json()["Manifest"]
+    nodes = configured.wire.get(f"/Nodes?{V}").json()["Items"]
+    assert sorted(node["Name"] for node in nodes) == ["vm-0", "vm-1", "vm-2"]
+
+
 def test_page_size_cuts_listings(configured: Process) -> None:
     """Three files of about 80 estimated bytes each do not fit in 200."""
     for name in "abc":
@@ -505,6 +518,9 @@ WRONG: Final = [
     ("shutdown_timeout", "never", "30m"),
     ("runtime_version", "12.9", "6.0, 6.1"),
     ("platform", "mac", "'windows' or 'linux'"),
+    ("cluster_name", "<fake>", "pattern"),
+    ("node_count", "0", "1"),
+    ("node_prefix", "a/b", "pattern"),
     ("page_size", "0", "64"),
     ("page_size", "many", "valid integer"),
     ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
