@@ -8,7 +8,7 @@ manifest last, since with it a version is registered; unregistering begins with 
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -19,9 +19,9 @@ from emulator.cluster.image_builder import SETTINGS, Part, build
 from emulator.cluster.manifests import FABRIC_NAMESPACE, ApplicationManifest, ServiceManifest, invalid_package
 from emulator.cluster.package import ApplicationPackage, read_manifest
 from emulator.cluster.registered import Registered, RegisteredTypes
-from emulator.cluster.store_layout import CHECKSUM, STORE
+from emulator.cluster.store_layout import ARCHIVE, CHECKSUM, STORE
 from emulator.operations.body import Turns, in_thread
-from emulator.operations.content import is_reserved
+from emulator.operations.content import Content, require_deletable
 from emulator.operations.copying import clone_folder
 from emulator.operations.failures import as_fabric_error
 from emulator.operations.path_locks import changing
@@ -33,7 +33,7 @@ from emulator.protocol.provision_description import (
     UnprovisionDescription,
     check_type_name_and_version,
 )
-from emulator.storage.content_tree import Stored, clone_file
+from emulator.storage.content_tree import Stored
 from emulator.storage.disk import write_file
 from emulator.storage.store import Store
 
@@ -93,8 +93,9 @@ class Job:
 class ApplicationTypes:
     """The application types of one store."""
 
-    def __init__(self, store: Store, clock: Clock, profile: Profile) -> None:
+    def __init__(self, store: Store, content: Content, clock: Clock, profile: Profile) -> None:
         self._store = store
+        self._content = content
         self._rules = store.rules
         self._clock = clock
         self._profile = profile
@@ -164,10 +165,7 @@ class ApplicationTypes:
 
             def work() -> None:
                 self._failed.pop((name, version), None)
-                try:
-                    self._provision(description)
-                except FileNotFoundError:
-                    raise file_not_found("the package was deleted while it was registered") from None
+                self._provision(description)
 
             def noting_failure() -> None:
                 try:
@@ -180,30 +178,51 @@ class ApplicationTypes:
             return Job(noting_failure if description.is_async else work, self._working, stack.pop_all())
 
     def _provision(self, description: ProvisionDescription) -> None:
-        if description.download_uri:
-            self._provision_external(description)
-            return
-        package = self._uploaded(description.build_path)
-        self._require_copyable(package)
-        self._register(package)
-        if description.cleans_up(by_default=self._profile.cleans_up_packages):
-            self._clean_up(package.place)
-
-    def _provision_external(self, description: ProvisionDescription) -> None:
-        staged = self._store.staging.new_name()
         folder = self._store.staging.new_name()
         try:
-            download_package(description.download_uri, staged, _PLACE_TIMEOUT)
-            unpack_package(staged, folder, self._store.disk_space()[1], self._rules)
-            tree = self._store.unpacked(folder)
+            if description.download_uri:
+                self._download(description, folder)
+            else:
+                self._copy(self._uploaded(description.build_path), folder)
             package = ApplicationPackage(
-                tree, self._rules, self._rules.of([]), description.download_uri, is_uploaded=False
+                self._store.unpacked(folder),
+                self._rules,
+                self._rules.of([]),
+                description.download_uri or description.build_path,
+                is_uploaded=not description.download_uri,
             )
             _check_promise(package.read_application_manifest(), description)
-            self._register(package)
+            self._register(package, folder)
         finally:
-            self._store.staging.discard(staged)
             self._store.staging.discard(folder)
+        if description.build_path and description.cleans_up(by_default=self._profile.cleans_up_packages):
+            place = self._rules.parse(description.build_path)
+            require_deletable(place)
+            self._content.remove(place, _PLACE_TIMEOUT)
+
+    def _download(self, description: ProvisionDescription, folder: str) -> None:
+        archive = self._store.staging.new_name()
+        try:
+            download_package(description.download_uri, archive, _PLACE_TIMEOUT)
+            unpack_package(archive, folder, self._store.disk_space()[1], self._rules)
+        finally:
+            self._store.staging.discard(archive)
+
+    def _copy(self, package: ApplicationPackage, folder: str) -> None:
+        """Take a copy of an uploaded package: what is checked is what is registered, whoever changes it meanwhile.
+
+        Its parts are copied as by ``$/Copy``, whose sources are compared with stored paths as sent (store 4.2).
+        """
+        if self._profile.is_windows and self._rules.fold(package.name) != self._rules.text(package.place.key):
+            raise file_not_found(
+                f"the build path {package.name!r} is compared with stored paths as it is: it has to be written with "
+                f"{self._rules.separator} and without one in front"
+            )
+        with changing(self._store.locks, reading=package.place, timeout=_PLACE_TIMEOUT):
+            package.require_application_manifest()
+            source = self._store.content.find(package.place)
+            assert source
+            clone_folder(self._store.content, source, folder, self._date_of_copy)
 
     def _uploaded(self, build_path: str) -> ApplicationPackage:
         """The package at a build path, a relative one (``ValidateRelativePath`` in ``ImageBuilderUtility.cs``)."""
@@ -223,54 +242,30 @@ class ApplicationTypes:
         shown = build_path.rstrip(self._rules.separator)
         return ApplicationPackage(self._store.content, self._rules, place, shown, is_uploaded=True)
 
-    def _require_copyable(self, package: ApplicationPackage) -> None:
-        """Its parts are copied as by ``$/Copy``, whose sources are compared with stored paths as sent (store 4.2)."""
-        if self._profile.is_windows and self._rules.fold(package.name) != self._rules.text(package.place.key):
-            raise file_not_found(
-                f"the build path {package.name!r} is compared with stored paths as it is: it has to be written with "
-                f"{self._rules.separator} and without one in front"
-            )
+    def _register(self, package: ApplicationPackage, folder: str) -> None:
+        """Move what the store lacks of a package that was copied to `folder` into the folder of its type."""
+        manifest, parts = build(package, self._types)
+        for part in parts:
+            if part.source.is_folder:
+                _complete(part, has_marks=package.is_uploaded)
+            if part.checksum:
+                with open(part.source.location + CHECKSUM, "wb") as file:
+                    file.write(part.checksum.encode())
+        self._store.staging.sync_tree(folder)
+        place = self._rules.of([STORE, manifest.type_name])
+        with changing(self._store.locks, place, timeout=_PLACE_TIMEOUT):
+            for part in parts:
+                self._place(part, place)
 
-    def _register(self, package: ApplicationPackage) -> None:
-        staged = self._store.staging.new_name()
-        os.mkdir(staged)
-        try:
-            with self._unchanged(package):
-                manifest, parts = build(package, self._types)
-                for number, part in enumerate(parts):
-                    self._stage(package, part, f"{staged}/{number}")
-            self._store.staging.sync_tree(staged)
-            folder = self._rules.of([STORE, manifest.type_name])
-            with changing(self._store.locks, folder, timeout=_PLACE_TIMEOUT):
-                for number, part in enumerate(parts):
-                    self._place(part, f"{staged}/{number}", folder)
-        finally:
-            self._store.staging.discard(staged)
-
-    def _stage(self, package: ApplicationPackage, part: Part, staged: str) -> None:
-        """Copy a part, and write what a cluster would add to it."""
-        if not part.source.is_folder:
-            clone_file(part.source, staged, self._date_of_copy(part.source))
-        else:
-            clone_folder(package.tree, part.source, staged, self._date_of_copy)
-            if part.needs_settings:
-                write_file(f"{staged}/{SETTINGS}", _NO_SETTINGS.encode())
-            if not package.is_uploaded:
-                for folder, _, _ in os.walk(staged):
-                    if not os.path.exists(f"{folder}/{MARK_FILE}"):
-                        write_file(f"{folder}/{MARK_FILE}", b"")
-        if part.checksum:
-            write_file(staged + CHECKSUM, part.checksum.encode())
-
-    def _place(self, part: Part, staged: str, folder: ContentPath) -> None:
+    def _place(self, part: Part, folder: ContentPath) -> None:
         path = self._rules.of([*folder.parts, part.name])
         if part.source.is_folder:
-            self._store.content.publish_folder(staged, path)
+            self._store.content.publish_folder(part.source.location, path)
         else:
-            self._store.content.publish_copy(staged, path)
+            self._store.content.publish_copy(part.source.location, path)
         if part.checksum:
-            beside = self._rules.of([*folder.parts, part.name.removesuffix(".zip") + CHECKSUM])
-            self._store.content.publish(staged + CHECKSUM, beside, self._clock.now_ns())
+            beside = self._rules.of([*folder.parts, part.name.removesuffix(ARCHIVE) + CHECKSUM])
+            self._store.content.publish(part.source.location + CHECKSUM, beside, self._clock.now_ns())
 
     def _date_of_copy(self, source: Stored) -> int:
         return source.modified_ns if self._profile.is_windows else self._clock.now_ns()
@@ -304,12 +299,15 @@ class ApplicationTypes:
         others = [each for each in self._types.named(manifest.type_name) if each.file.parts != registered.file.parts]
         shared = {name for other in others for name in self._types.parts(other)}
         own = self._types.parts(registered) - shared
-        self._take_out(self._rules.of([*registered.file.parts]))
+        self._remove(*registered.file.parts)
         if not any(other.folder.parts == registered.folder.parts for other in others):
-            self._take_out(self._rules.of([*registered.folder.parts]))
+            self._remove(*registered.folder.parts)
             return
         for name in sorted(own):
-            self._take_out(self._rules.of([*registered.folder.parts, name]))
+            self._remove(*registered.folder.parts, name)
+
+    def _remove(self, *parts: str) -> None:
+        self._content.remove(self._rules.of([*parts]), _PLACE_TIMEOUT)
 
     # --- both ---------------------------------------------------------------------------------------------------------
 
@@ -329,27 +327,14 @@ class ApplicationTypes:
         finally:
             del self._under_way[key]
 
-    def _unchanged(self, package: ApplicationPackage) -> AbstractContextManager[None]:
-        """Inside, nobody takes the package away."""
-        if not package.is_uploaded:
-            return nullcontext()
-        return changing(self._store.locks, reading=package.place, timeout=_PLACE_TIMEOUT)
 
-    def _clean_up(self, place: ContentPath) -> None:
-        if is_reserved(place):
-            raise FabricError(
-                "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {place.name} for itself"
-            )
-        self._take_out(place)
-
-    def _take_out(self, path: ContentPath) -> None:
-        trash = self._store.staging.new_name()
-        with changing(self._store.locks, path, timeout=_PLACE_TIMEOUT):
-            stored = self._store.content.find(path)
-            if stored is None:
-                return
-            self._store.content.take_out(stored, trash)
-        self._store.staging.discard(trash)
+def _complete(part: Part, *, has_marks: bool) -> None:
+    """Add what a cluster adds to a package's folder: settings to a config package, mark files to what was unpacked."""
+    if part.needs_settings:
+        write_file(f"{part.source.location}/{SETTINGS}", _NO_SETTINGS.encode())
+    for folder, _, names in os.walk(part.source.location) if not has_marks else ():
+        if MARK_FILE not in map(str.lower, names):
+            write_file(f"{folder}/{MARK_FILE}", b"")
 
 
 def _text(file: Stored) -> str:
@@ -357,15 +342,15 @@ def _text(file: Stored) -> str:
 
 
 def _check_promise(manifest: ApplicationManifest, description: ProvisionDescription) -> None:
-    """The package has to be what the request says it is."""
+    """The package has to be what the request says it is, or still be what it was when the request was accepted."""
     for what, found, wanted in (
         ("name", manifest.type_name, description.type_name),
         ("version", manifest.type_version, description.type_version),
     ):
         if found != wanted:
             raise invalid_package(
-                f"The package downloaded from '{description.download_uri}' has application type {what} '{found}', "
-                f"which doesn't match expected value '{wanted}'.",
+                f"The package downloaded from '{description.download_uri or description.build_path}' has application "
+                f"type {what} '{found}', which doesn't match expected value '{wanted}'.",
                 "name and version in the request have to be those in the package's application manifest",
             )
 

@@ -34,12 +34,12 @@ def download_package(uri: str, location: str, timeout: float) -> None:
         with closing(_connect(parts, address, timeout)) as connection, open(location, "xb") as file:
             path = parts._replace(scheme="", netloc="", fragment="").geturl()
             connection.request("GET", path, headers={"User-Agent": "imagestore-emulator"})
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise _failed(uri, f"The remote server returned an error: ({answer.status}) {answer.reason}.")
-            shutil.copyfileobj(answer, file, _PIECE)
-            if answer.length:
-                raise _failed(uri, "The connection was closed before the whole package had come.")
+            with connection.getresponse() as answer:
+                if answer.status != 200:
+                    raise _failed(uri, f"The remote server returned an error: ({answer.status}) {answer.reason}.")
+                shutil.copyfileobj(answer, file, _PIECE)
+                if answer.length:
+                    raise _failed(uri, "The connection was closed before the whole package had come.")
     except TimeoutError:
         raise FabricError(
             "FABRIC_E_TIMEOUT", why=f"the server of the package kept it waiting for {timeout:g} s"
@@ -64,6 +64,10 @@ def unpack_package(archive: str, folder: str, available: int, rules: PathRules) 
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 with opened.open(member) as reader, open(target, "wb") as writer:
                     shutil.copyfileobj(reader, writer, _PIECE)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError):
+        raise invalid_package(
+            "The application package is not a valid archive.", "a file and a folder in it have one name"
+        ) from None
     except _BROKEN as error:
         raise invalid_package("The application package is not a valid archive.", f"no zip: {error}") from None
 

@@ -233,12 +233,13 @@ class Stores:
     def _open_directories(self, name: str, clock: Clock, life: SessionLife) -> Opened:
         settings = self._settings
         store = Store(self._data.store(name), self._database, self._rules, Sync(settings.durability), name)
+        content = Content(store, clock, settings.page_size)
         return Opened(
             store,
-            Content(store, clock, settings.page_size),
+            content,
             Copying(store, clock, settings.profile),
             Uploads(store, life),
-            ApplicationTypes(store, clock, settings.profile),
+            ApplicationTypes(store, content, clock, settings.profile),
         )
 
     def _swap(self, store: IsolatedStore, layout: StoreLayout, sessions: list[UploadSession]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from tests.clients.package import read_tree
 from tests.support.application import (
     FABRIC,
-    V,
     Files,
+    V,
     application_manifest,
     package,
     provision,
