@@ -245,11 +245,15 @@ def names_of_not_emulated() -> list[str]:
 @cache
 def _by_verb() -> dict[str, list[tuple[re.Pattern[str], Operation]]]:
     found: dict[str, list[tuple[re.Pattern[str], Operation]]] = {}
-    for line in _NOT_EMULATED.strip().splitlines():
-        verb, path, name = line.split()
+    for verb, path, name in sorted(map(str.split, _NOT_EMULATED.strip().splitlines()), key=_words, reverse=True):
         expression = re.compile(_ANYTHING.join(map(re.escape, path.split("{}"))))
         found.setdefault(verb, []).append((expression, Operation(name, verb, path, _refusing(name))))
     return found
+
+
+def _words(line: list[str]) -> int:
+    """How much of a path is given: of two that match, the one that says more is meant."""
+    return len(line[1].replace("{}", ""))
 
 
 def _refusing(name: str) -> Callable[[Call], Awaitable[Response]]:

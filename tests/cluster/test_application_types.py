@@ -232,7 +232,7 @@ def test_a_version_is_registered_once_in_whatever_case(emulator: InProcessEmulat
     ],
 )
 def test_the_uploaded_package_is_cleaned_up_by_policy_and_by_default_from_7_2_on(
-    tmp_path: Path, runtime: str, policy: str | None, is_kept: bool
+    tmp_path: Path, runtime: str, policy: str | None, *, is_kept: bool
 ) -> None:
     with InProcessEmulator(tmp_path / "data", runtime_version=runtime) as emulator:
         files = package()
