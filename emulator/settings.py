@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from emulator.cluster.description import Cluster
 from emulator.operations.expiry import Expiry
 from emulator.protocol.access import UserAccess, parse_clients
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
@@ -140,6 +141,13 @@ class Settings(BaseSettings):
         Platform.WINDOWS, description="build of the runtime; linux has no upload sessions and is case-sensitive"
     )
     cluster_id: str = Field("", description="id that a ClusterId request header must name, if it is sent")
+    cluster_name: str = Field(
+        "ImageStoreEmulator", pattern=r"^[A-Za-z0-9_.-]+$", description="name of the fake cluster, in its manifest"
+    )
+    node_count: int = Field(1, ge=1, le=1000, description="nodes of the fake cluster")
+    node_prefix: str = Field(
+        "_Node_", pattern=r"^[A-Za-z0-9_.-]*$", description="what their names begin with, before the number from 0 on"
+    )
     page_size: int = Field(PAGE_SIZE, ge=64, description="estimated bytes of entries in one page of a listing")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
     log_format: Literal["auto", "text", "json"] = Field(
@@ -204,3 +212,8 @@ class Settings(BaseSettings):
     def profile(self) -> Profile:
         """The runtime to emulate."""
         return Profile(self.platform, self.runtime_version)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The fake cluster around the image store."""
+        return Cluster(self.cluster_name, self.node_count, self.node_prefix)

@@ -29,7 +29,7 @@ def json_reply(shape: TypeAdapter[Any], value: object, status: int = 200) -> Res
     return Response(shape.dump_json(value).replace(b"/", rb"\/"), status, _JSON_HEADERS)
 
 
-_EMPTY: Final = {status: Response(b"", status, _JSON_HEADERS) for status in (200, 204, 404)}
+_EMPTY: Final = {status: Response(b"", status, _JSON_HEADERS) for status in (200, 202, 204, 404)}
 
 
 def empty_reply(status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""Every route of the service in one list, and the steps the gateway takes before an operation (gateway 0, 1.2).
+"""Every operation of the service in one list, and the steps the gateway takes before an operation (gateway 0, 1.2).
 
 The gateway has no 404 or 405: whatever matches no route, its api-version included, is a bad argument.
 """
@@ -15,7 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator.api import cluster, operations
+from emulator.api import operations
+from emulator.api.cluster_routes import CLUSTER_OPERATIONS
+from emulator.api.contract import operation_not_emulated
 from emulator.api.exchange import Exchange, Operation
 from emulator.api.gateway import OWN_PREFIX, Gateway
 from emulator.api.openapi import describe
@@ -53,7 +55,7 @@ register_url_convertor("content", ContentPathConvertor())
 
 _CONTENT: Final = "/ImageStore/{content_path:content}"
 
-OPERATIONS: Final = (
+_IMAGE_STORE: Final = (
     Operation("GetImageStoreRootContent", "GET", "/ImageStore", operations.get_content, parameters=("token",)),
     Operation("GetImageStoreContent", "GET", _CONTENT, operations.get_content, parameters=("token",)),
     Operation("UploadFile", "PUT", _CONTENT, operations.upload_file, parameters=("bytes",)),
@@ -105,8 +107,9 @@ OPERATIONS: Final = (
         "GetImageStoreFolderSize", "GET", _CONTENT + "/$/FolderSize", operations.get_folder_size, since=SIZES_SINCE
     ),
     Operation("GetImageStoreInfo", "GET", "/ImageStore/$/Info", operations.get_store_info, since=SIZES_SINCE),
-    Operation("GetClusterVersion", "GET", "/$/GetClusterVersion", cluster.get_cluster_version),
 )
+
+OPERATIONS: Final = (*_IMAGE_STORE, *CLUSTER_OPERATIONS)
 
 
 class GatewayRoute(APIRoute):
@@ -167,6 +170,12 @@ def gateway_app(profile: Profile, exchange: Exchange, router: APIRouter) -> ASGI
                 scope.update(matched)
                 await route.app(scope, receive, send)
                 return
+        unavailable = operation_not_emulated(scope["method"], scope["path"])
+        if unavailable:
+            scope["path_params"] = {}
+            response = await exchange.answer(Request(scope, receive), unavailable)
+            await response(scope, receive, send)
+            return
         why = f"no operation of this runtime is a {scope['method']} of such a path"
         await exchange.refuse(scope, invalid_argument(why))(scope, receive, send)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from emulator.clock import Clock
+from emulator.cluster.application_types import ApplicationTypes, Job
+from emulator.cluster.description import Cluster
 from emulator.control.faults import Faults
 from emulator.control.journal import Journal
 from emulator.control.metrics import Metrics
@@ -57,6 +59,7 @@ class Opened:
     uploads: Uploads
     room: Room
     upload_limit: int
+    application_types: ApplicationTypes
 
     def allowance(self) -> Allowance | None:
         """What the next PUT may bring, if that is limited."""
@@ -67,13 +70,16 @@ class Opened:
 class IsolatedStore:
     """One store of the emulator.
 
-    `requests` are the tasks of requests that run in it. Clock, faults and journal stay when its content is replaced.
+    `requests` are the tasks of requests that run in it, `since_ns` is when it was opened. Clock, faults and journal
+    stay when its content is replaced.
     """
 
     name: str
     profile: Profile
     rules: PathRules
+    cluster: Cluster
     clock: Clock
+    since_ns: int
     life: SessionLife
     faults: Faults
     journal: Journal
@@ -99,6 +105,13 @@ class IsolatedStore:
         self.metrics.expired(len(expired))
         return expired
 
+    def run_later(self, job: Job) -> None:
+        """Do what was accepted and will be answered by questions only; it is ended as requests are."""
+        task = asyncio.create_task(job.run())
+        self.requests.add(task)
+        task.add_done_callback(self.requests.discard)
+        task.add_done_callback(lambda _: job.close())
+
     def find_fault(self) -> str | None:
         """Why the store cannot be used right now, if so."""
         return self.opened.store.find_fault()
@@ -117,6 +130,11 @@ class IsolatedStore:
     def uploads(self) -> Uploads:
         """The operations on its upload sessions."""
         return self.opened.uploads
+
+    @property
+    def application_types(self) -> ApplicationTypes:
+        """The operations on its application types."""
+        return self.opened.application_types
 
 
 class Stores:
@@ -244,7 +262,9 @@ class Stores:
             name=name,
             profile=settings.profile,
             rules=self._rules,
+            cluster=settings.cluster,
             clock=clock,
+            since_ns=clock.now_ns(),
             life=life,
             faults=Faults(clock),
             journal=Journal(settings.journal, settings.journal_hash_limit),
@@ -261,7 +281,13 @@ class Stores:
             settings.store_limit, lambda: content.total_size() + uploads.unpublished_size(), store.staging.is_alone
         )
         return Opened(
-            store, content, Copying(store, clock, settings.profile, room), uploads, room, settings.upload_limit
+            store,
+            content,
+            Copying(store, clock, settings.profile, room),
+            uploads,
+            room,
+            settings.upload_limit,
+            ApplicationTypes(store, content, clock, settings.profile),
         )
 
     def _swap(self, store: IsolatedStore, layout: StoreLayout) -> None:

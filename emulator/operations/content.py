@@ -134,16 +134,12 @@ class Content:
 
     async def delete(self, path: ContentPath, timeout: float) -> None:
         """Delete a file, or a folder with all that is in it; nothing there is fine too (store 5)."""
-        if path.is_root:
-            raise invalid_argument("the path names the store itself")
-        if is_reserved(path):
-            raise FabricError(
-                "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {path.name} for itself"
-            )
+        require_deletable(path)
         async with self._turns.take(timeout):
-            await in_thread(self._delete, path, timeout)
+            await in_thread(self.remove, path, timeout)
 
-    def _delete(self, path: ContentPath, timeout: float) -> None:
+    def remove(self, path: ContentPath, timeout: float) -> None:
+        """Delete whatever is at `path`, the cluster's own folders too, right here on this thread."""
         trash = self._store.staging.new_name()
         with changing(self._store.locks, path, timeout=timeout):
             stored = self._store.content.find(path)
@@ -230,6 +226,16 @@ class Content:
     def _token(self, entry: FileEntry | FolderEntry) -> str:
         text = self._rules.text(entry.parts)
         return text + self._rules.separator if isinstance(entry, FolderEntry) else text
+
+
+def require_deletable(path: ContentPath) -> None:
+    """Raise for what nobody may delete: the store itself, and the cluster's own folders (store 1.6)."""
+    if path.is_root:
+        raise invalid_argument("the path names the store itself")
+    if is_reserved(path):
+        raise FabricError(
+            "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {path.name} for itself"
+        )
 
 
 def is_reserved(path: ContentPath) -> bool:

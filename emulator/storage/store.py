@@ -25,6 +25,7 @@ class Store:
         is_new = not layout.content.exists()
         layout.create()
         self._layout = layout
+        self._sync = sync
         self.rules = rules
         self.locks = NamedLocks(layout.locks)
         self.staging = Staging(layout, self.locks, sync)
@@ -42,6 +43,10 @@ class Store:
             with self.sessions.replacing(arrived):
                 pass
             self._layout.arrival.unlink(missing_ok=True)
+
+    def unpacked(self, folder: str) -> ContentTree:
+        """A folder outside the content, read by the same rules."""
+        return ContentTree(folder, self.rules, self.locks, self._sync, self.staging.is_alone)
 
     def disk_space(self) -> tuple[int, int]:
         """(capacity, available) bytes of the file system the content is on."""

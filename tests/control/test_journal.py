@@ -43,7 +43,7 @@ def test_a_body_of_any_size_is_kept_as_its_length_and_hash(store: Control, servi
 def test_requests_that_reach_no_operation_are_noted_too(store: Control, service: Service) -> None:
     service.status("PATCH", TARGET)
     service.status("GET", "/ImageStore/%zz?api-version=6.0")
-    service.status("GET", "/Applications?api-version=6.0")
+    service.status("GET", "/Wherever?api-version=6.0")
 
     assert [(entry["operation"], entry["status"], entry["code"]) for entry in store.journal()] == [
         ("", 400, "E_INVALIDARG")

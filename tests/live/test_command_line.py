@@ -331,6 +331,9 @@ CHOSEN: Final = {
     "runtime_version": "6.5",
     "platform": "windows",
     "cluster_id": "mine",
+    "cluster_name": "Chosen",
+    "node_count": "3",
+    "node_prefix": "vm-",
     "page_size": "200",
     "log_level": "info",
     "log_format": "text",
@@ -372,6 +375,9 @@ OTHERS: Final = {
     "runtime_version": "6.0",
     "platform": "linux",
     "cluster_id": "another",
+    "cluster_name": "Another",
+    "node_count": "1",
+    "node_prefix": "other-",
     "page_size": "1000000",
     "log_level": "error",
     "log_format": "json",
@@ -477,6 +483,13 @@ def test_cluster_id_is_compared(configured: Process) -> None:
     """Only the chosen id is let in."""
     answers = [configured.wire.get(f"/ImageStore/none?{V}", headers={"ClusterId": id_}) for id_ in ("mine", "another")]
     assert [answer.status for answer in answers] == [404, 403]
+
+
+def test_the_fake_cluster_is_called_and_made_as_chosen(configured: Process) -> None:
+    """Its manifest and its nodes show it."""
+    assert 'Name="Chosen"' in configured.wire.get(f"/$/GetClusterManifest?{V}").json()["Manifest"]
+    nodes = configured.wire.get(f"/Nodes?{V}").json()["Items"]
+    assert sorted(node["Name"] for node in nodes) == ["vm-0", "vm-1", "vm-2"]
 
 
 def test_page_size_cuts_listings(configured: Process) -> None:
@@ -592,6 +605,9 @@ WRONG: Final = [
     ("shutdown_timeout", "never", "30m"),
     ("runtime_version", "12.9", "6.0, 6.1"),
     ("platform", "mac", "'windows' or 'linux'"),
+    ("cluster_name", "<fake>", "pattern"),
+    ("node_count", "0", "1"),
+    ("node_prefix", "a/b", "pattern"),
     ("page_size", "0", "64"),
     ("page_size", "many", "valid integer"),
     ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
