@@ -17,12 +17,16 @@ from tests.clients.package import build_package, read_tree, with_markers
 from tests.clients.sfctl import Sfctl
 from tests.docker.engine import ROOT, docker, log_of, unique
 from tests.support.waiting import eventually
-from tests.support.wire import Reply, Wire, head
+from tests.support.wire import Reply, Wire, head, read_reply
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.usefixtures("engine")]
 
 V: Final = "api-version=6.0"
 G: Final = "7a9a2f1e-0e1b-4e0b-9d6b-3f5c1f3f2a11"
+SESSION: Final = f"/ImageStore/$/GetUploadSession?{V}&session-id={G}"
+LOST: Final = [("Host", "localhost"), ("X-Emulator-Fault", "cut=after")]
+"""Headers of a request that is done, and whose answer never comes."""
+
 MIB: Final = 1024 * 1024
 OVERRIDE: Final = """
 services:
@@ -79,9 +83,13 @@ class Cluster:
         return [each for each in self.replicas() if path in docker("exec", each, "python", "-c", RUNNING)]
 
     def asked(self, replica: str) -> list[str]:
-        """The operations that a replica's log tells of."""
+        """The targets of all requests that a replica's log tells of."""
         lines = [json.loads(line) for line in log_of(replica).splitlines() if line.startswith("{")]
-        return [line["operation"] for line in lines if "operation" in line]
+        return [line["target"] for line in lines if "target" in line]
+
+    def times_asked(self, target: str) -> int:
+        """How many requests of all replicas had this target."""
+        return sum(self.asked(replica).count(target) for replica in self.replicas())
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +107,9 @@ def cluster(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
         docker("image", "rm", *stand_ins.values())
 
 
-def session_of(wire: Wire, session: str = G) -> Reply:
-    """What is known of a session."""
-    return wire.get(f"/ImageStore/$/GetUploadSession?{V}&session-id={session}")
+def session_of(wire: Wire) -> Reply:
+    """What is known of the session."""
+    return wire.get(SESSION)
 
 
 def missing_ranges(wire: Wire) -> list[tuple[int, int]]:
@@ -110,9 +118,9 @@ def missing_ranges(wire: Wire) -> list[tuple[int, int]]:
     return [(int(each["StartPosition"]), int(each["EndPosition"]) + 1) for each in session["ExpectedRanges"]]
 
 
-def put_chunk(wire: Wire, path: str, content: bytes, begin: int, end: int, **headers: str) -> int:
+def put_chunk(wire: Wire, path: str, content: bytes, begin: int, end: int) -> int:
     """The status of one chunk; 0 if the connection broke."""
-    fields = {"Content-Range": f"bytes {begin}-{end - 1}/{len(content)}", **headers}
+    fields = {"Content-Range": f"bytes {begin}-{end - 1}/{len(content)}"}
     try:
         return wire.put(
             f"/ImageStore/{path}/$/UploadChunk?{V}&session-id={G}", content[begin:end], headers=fields
@@ -145,7 +153,7 @@ def test_replicas_share_sessions_and_content(cluster: Cluster) -> None:
     assert {session_of(cluster.wire).body for _ in range(32)} == {session_of(cluster.wire).body}
     assert missing_ranges(cluster.wire) == [(5, 10)]
     for replica in cluster.replicas():
-        eventually(lambda: "GetImageStoreUploadSessionById" in cluster.asked(replica), "it was asked")  # noqa: B023
+        eventually(lambda: SESSION in cluster.asked(replica), "it was asked")  # noqa: B023
     assert put_chunk(cluster.wire, "App/shared", content, 5, 10) == 200
     assert cluster.wire.post(f"/ImageStore/$/CommitUploadSession?{V}&session-id={G}").status == 200
     listings = [cluster.wire.get(f"/ImageStore/App?{V}").body for _ in range(8)]
@@ -177,13 +185,24 @@ def test_large_bodies_go_through_as_they_come(cluster: Cluster) -> None:
 @pytest.mark.parametrize("size", [5, 3 * MIB])
 def test_a_chunk_whose_answer_is_lost_is_not_sent_to_another_replica(size: int, cluster: Cluster) -> None:
     """That one would call it an overlap. The client is told that something went wrong, and asks what counts."""
-    content = b"x" * 2 * size
-    fault = {"X-Emulator-Fault": "cut=after"}
-    assert put_chunk(cluster.wire, "App/lost", content, 0, size, **fault) == 502
+    path = f"App/lost-{size}"
+    fields = [*LOST, ("Content-Length", str(size)), ("Content-Range", f"bytes 0-{size - 1}/{2 * size}")]
+    target = f"/ImageStore/{path}/$/UploadChunk?{V}&session-id={G}"
+    with cluster.wire.connect() as connection:
+        connection.sendall(head("PUT", target, fields) + b"x" * size)  # in one go, so that it could be sent again
+        assert read_reply(connection, "PUT").status == 502
     assert missing_ranges(cluster.wire) == [(size, 2 * size)]
-    target = f"/ImageStore/$/DeleteUploadSession?{V}&session-id={G}"
-    assert cluster.wire.delete(target, headers=fault).status == 502
+    assert cluster.times_asked(target) == 1
+    target = f"/ImageStore/$/DeleteUploadSession?{V}&session-id={G}&for={size}"
+    assert cluster.wire.delete(target, headers=dict(LOST)).status == 502
     assert session_of(cluster.wire).status == 204
+    assert cluster.times_asked(target) == 1
+
+
+def test_a_question_whose_answer_is_lost_is_asked_again_elsewhere(cluster: Cluster) -> None:
+    target = f"/ImageStore/asked/everywhere?{V}"
+    assert cluster.wire.get(target, headers=dict(LOST)).status == 502
+    assert cluster.times_asked(target) == 2
 
 
 def test_a_replica_that_is_killed_in_the_middle_of_a_chunk_costs_that_chunk_only(
