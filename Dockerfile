@@ -5,6 +5,7 @@ ARG BASE=python:3.12-slim
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils
 RUN python -m venv --without-pip /opt/imagestore-emulator
 
 # Dependencies before sources: they change seldom and stay in the build cache.
@@ -13,7 +14,8 @@ COPY pyproject.toml requirements.lock ./
 RUN python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
       extras = project["optional-dependencies"]; \
       print(*project["dependencies"], *extras["postgresql"], *extras["tls"], sep="\n")' > requirements.txt \
- && pip --python /opt/imagestore-emulator install --no-compile -c requirements.lock -r requirements.txt
+ && pip --python /opt/imagestore-emulator install --no-compile -c requirements.lock -r requirements.txt \
+ && find /opt/imagestore-emulator -name '*.cpython-*.so' -exec strip --strip-debug {} +
 
 COPY . .
 # Bytecode of whatever a running emulator loads, and of no more: of all there is it would be twice as much. Bytecode that
