@@ -39,17 +39,10 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
-        """The line, in which nothing that a client sent can end it or move a terminal's cursor."""
-        line = super().formatMessage(record)
-        facts: dict[str, object] | None = getattr(record, "facts", None)
-        if facts is None:
-            return line
-        shown = line if line.isprintable() else "".join(map(_shown, line))
-        return " ".join([shown, *(f"{name}={_quoted(str(value))}" for name, value in facts.items())])
-
-
-def _shown(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+        """The line. Targets are ASCII, or the parser refuses them; whatever else a client sent can be anything."""
+        facts: dict[str, object] = getattr(record, "facts", {})
+        shown = [f"{name}={_quoted(str(value))}" for name, value in facts.items()]
+        return " ".join([super().formatMessage(record), *shown])
 
 
 def _quoted(text: str) -> str:
