@@ -15,7 +15,8 @@ from emulator import __version__
 from emulator.api.addressing import take_store
 from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
 from emulator.api.exchange import STORE, Exchange
-from emulator.api.gateway import OWN_PREFIX, is_own
+from emulator.api.explorer import explorer_router
+from emulator.api.gateway import OWN_PREFIX, is_explorer, is_own
 from emulator.api.guard import Guard, refuse_store
 from emulator.api.own import own_router
 from emulator.api.routes import gateway_app, service_router
@@ -82,6 +83,9 @@ class Emulator(FastAPI):
             await refuse_store(str(error))(scope, receive, send)
             return
         scope[STORE] = store
+        if is_explorer(scope["path"]):
+            await super().__call__(scope, receive, send)
+            return
         if is_own(scope["path"]):
             refusal = self.guard.refusal(scope)
             take_for_json(scope)
@@ -99,6 +103,11 @@ class Emulator(FastAPI):
         finally:
             self.exchange.end(scope)
             store.requests.discard(task)
+
+    def end_streams(self) -> None:
+        """Let go of those who follow journals, which would keep the server from stopping."""
+        for store in self.stores.opened():
+            store.journal.close()
 
     async def wait_until_idle(self) -> None:
         """Let requests that were cut short clean up after themselves."""
@@ -156,6 +165,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     app.guard = Guard(settings.control_token, settings.allowed_origins, access)
     app.gateway = gateway_app(settings.profile, exchange, routes)
     app.include_router(own_router(stores.default.find_fault, app.openapi, tls.authority if tls else None))
+    app.include_router(explorer_router())
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app

@@ -102,6 +102,7 @@ class Server(uvicorn.Server):
     def __init__(
         self, app: Emulator, settings: Settings, doors: Doors, on_started: Callable[[], None] = lambda: None
     ) -> None:
+        self._app = app
         self._doors = doors
         self._tls = app.tls
         super().__init__(
@@ -140,6 +141,11 @@ class Server(uvicorn.Server):
             self.servers.append(server)
         self._is_up.set()
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is running; what has no end of its own is ended."""
+        self._app.end_streams()
+        await super().shutdown(sockets=sockets)
 
     def _secure_connection(self) -> asyncio.Protocol:
         return DirectProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)

@@ -27,7 +27,8 @@ _ROOT_PAGE: Final = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
 <body><h1>Image Store emulator</h1>
 <p>A local emulator of the Azure Service Fabric Image Store REST API.</p>
-<ul><li><a href="{OWN_PREFIX}/docs">API</a></li><li><a href="{OWN_PREFIX}/health/ready">Health</a></li></ul>
+<ul><li><a href="Explorer/">Explorer</a></li>
+<li><a href="{OWN_PREFIX}/docs">API</a></li><li><a href="{OWN_PREFIX}/health/ready">Health</a></li></ul>
 </body></html>
 """
 

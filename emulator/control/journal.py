@@ -108,6 +108,7 @@ class Journal:
     _count: int = 0
     _ended: int = 0
     _watchers: set[asyncio.Event] = field(default_factory=set)
+    _is_closed: bool = False
 
     def __post_init__(self) -> None:
         self._entries = deque(maxlen=self.size)
@@ -147,6 +148,12 @@ class Journal:
         """Forget everything that has ended; numbers go on."""
         self._entries.clear()
 
+    def close(self) -> None:
+        """Nothing more will come: those who follow need not wait."""
+        self._is_closed = True
+        for watcher in self._watchers:
+            watcher.set()
+
     async def wait(self, query: Query, count: int, timeout: timedelta) -> list[Entry]:
         """The entries that are meant, as soon as there are `count` of them, or what there is after `timeout`."""
         with self._watching() as changed:
@@ -160,7 +167,7 @@ class Journal:
         return found
 
     async def follow(self, query: Query) -> AsyncIterator[Entry]:
-        """What is remembered of the entries that are meant, and then each as it ends, without end."""
+        """What is remembered of the entries that are meant, and then each as it ends, until the journal is closed."""
         seen = self._ended - len(self._entries)
         with self._watching() as changed:
             while True:
@@ -170,6 +177,8 @@ class Journal:
                 for entry in list(islice(self._entries, len(self._entries) - new, None)):
                     if query.selects(entry):
                         yield entry
+                if self._is_closed:
+                    return
                 await changed.wait()
 
     @contextmanager

@@ -144,6 +144,7 @@ class Stores:
                 await _end_requests(store)
                 trash = await in_thread(self._drop, store)
                 del self._open[name]
+                store.journal.close()
         _delete_later(trash)
         return True
 
