@@ -114,7 +114,7 @@ export class Journal {
     const reasons = [
       entry.operation && text("operation", entry.operation),
       entry.code && text("code", entry.code),
-      entry.why && text("why", entry.why),
+      entry.why && !entry.why.startsWith("a fault that was set") && text("why", entry.why),
       entry.fault && text("fault", `fault: ${entry.fault}`),
     ].filter(Boolean);
     if (reasons.length) row.append(element("div", { className: "reasons" }, ...reasons));
