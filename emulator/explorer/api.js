@@ -2,6 +2,7 @@
 
 const NEWEST_NEEDED = 6.2;
 const SIZES_SINCE = 6.5;
+const LOOKS_AGAIN_AFTER_MS = [150, 400];
 const ANY_SESSION = "00000000-0000-0000-0000-000000000001";
 
 /** The page only looks: faults that are set are for others. */
@@ -37,6 +38,19 @@ function refusal(status, text, why) {
   const reason = why || (message === "Null" ? "" : message) || "the emulator gave no reason";
   const name = [code, status].filter(Boolean).join(", ");
   return new RequestError(status, code, `${reason[0].toUpperCase()}${reason.slice(1)} (${name}).`);
+}
+
+/** Only looks at something, and looks again if the connection failed: browsers drop some when a network comes or goes. */
+async function looking(look) {
+  for (const pause of LOOKS_AGAIN_AFTER_MS) {
+    try {
+      return await look();
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.status !== 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return look();
 }
 
 /** Sends a body, and tells how much of it is on its way; `fetch` cannot say. */
@@ -182,7 +196,8 @@ export class Service {
   }
 
   async #look(path, { query = "", version } = {}) {
-    return this.#json(await this.#fetch(this.#url(path, query, version), { headers: LOOKING }));
+    const url = this.#url(path, query, version);
+    return looking(async () => this.#json(await this.#fetch(url, { headers: LOOKING })));
   }
 
   async #fetch(url, options) {
@@ -225,7 +240,7 @@ export class Control {
   }
 
   get(path) {
-    return this.request("GET", path);
+    return looking(() => this.request("GET", path));
   }
 
   put(path, value) {

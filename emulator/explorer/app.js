@@ -389,4 +389,4 @@ async function begin() {
   await follow();
 }
 
-await begin();
+void begin();

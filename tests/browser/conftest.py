@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Error, Page, expect, sync_playwright
 
 from emulator.testing import EmulatorThread, ImageStore
 
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE_MS: Final = 20_000
+_ATTEMPTS: Final = 10
 _TELL_VIOLATIONS: Final = """
 document.addEventListener("securitypolicyviolation", (event) => console.error("CSP", event.violatedDirective));
 """
@@ -33,6 +34,19 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+def go_to(page: Page, address: str) -> None:
+    """Open an address; chromium lets go of it when a network comes or goes, as with any container on the machine."""
+    for _ in range(_ATTEMPTS):
+        try:
+            page.goto(address)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+        else:
+            return
+    pytest.fail(f"the network changed {_ATTEMPTS} times while {address} was opened")
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmulatorThread]:
     """One server for all tests of a module: each works in a store of its own."""
@@ -53,6 +67,11 @@ def open_explorer(browser: Browser, store: ImageStore) -> Iterator[OpenExplorer]
     contexts = []
     mistakes: list[str] = []
 
+    def meet(dialog: Dialog) -> None:
+        if dialog.type != "beforeunload":
+            mistakes.append(f"{dialog.type}: {dialog.message}")
+        dialog.accept()
+
     def opened(endpoint: str = "", **options: Any) -> Page:
         values: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "accept_downloads": True} | options
         context = browser.new_context(**values)
@@ -61,9 +80,9 @@ def open_explorer(browser: Browser, store: ImageStore) -> Iterator[OpenExplorer]
         context.add_init_script(_TELL_VIOLATIONS)
         page = context.new_page()
         page.on("pageerror", lambda error: mistakes.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: mistakes.append(f"dialog: {dialog.message}"))
+        page.on("dialog", meet)
         page.on("console", lambda message: mistakes.append(message.text) if message.text.startswith("CSP") else None)
-        page.goto(f"{endpoint or store.endpoint}/Explorer")
+        go_to(page, f"{endpoint or store.endpoint}/Explorer")
         return page
 
     yield opened
