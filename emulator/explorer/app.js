@@ -38,6 +38,7 @@ const memory = new UploadMemory(address.endpoint);
 const time = new StoreTime();
 let isControlled = true;
 let isConnected = false;
+let isGone = false;
 
 // --- content ---------------------------------------------------------------------------------------------------------
 
@@ -260,7 +261,8 @@ const snapshots = new SnapshotsPanel({
   onRestored: lookAtAll,
 });
 const stores = new StoresPanel({
-  control: server,
+  control,
+  server,
   address,
   notices,
   dialog,
@@ -283,7 +285,7 @@ action("reset").addEventListener("click", async () => {
 
 // --- what is looked at when ------------------------------------------------------------------------------------------
 
-const lookAtContent = throttled(() => tree.refresh(), 500);
+const lookAtContent = throttled(() => (isGone ? undefined : tree.refresh()), 500);
 const lookAtSessions = throttled(() => quietly(() => sessions.refresh()), 400);
 const lookAtFaults = throttled(() => quietly(() => faults.refresh()), 400);
 const lookAtTypes = throttled(() => types.refresh().catch(() => {}), 500);
@@ -347,12 +349,13 @@ async function follow() {
     /** Whoever asks for a store makes it: one that was dropped is not to come back by being looked at. */
     async mayGoOn() {
       try {
-        if ((await stores.names()).includes(address.store)) return true;
+        if (await stores.isThere()) return true;
       } catch {
         return true;
       }
       showConnection("lost", "Dropped");
       isControlled = false;
+      isGone = true;
       notices.fail(`Store ${address.store} was dropped. Reload the page to make it again`);
       return false;
     },
@@ -375,7 +378,7 @@ document.addEventListener("visibilitychange", () => {
 action("no-token").addEventListener("click", () => part("token").close("no"));
 
 setText(part("store"), address.store);
-document.title = `${address.store} – Image Store Explorer`;
+document.title = `${address.store}: Image Store Explorer`;
 
 async function begin() {
   try {

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from emulator.testing import EmulatorThread, ImageStore
 from tests.browser.conftest import IN_ONE_WORKER, OpenExplorer
@@ -144,8 +144,7 @@ def test_names_are_text_whatever_they_say(open_explorer: OpenExplorer, platform:
     name = MARKUP if platform == "linux" else "&lt;b&gt; {alert(1)} javascript:alert(1).html".replace(":", "")
     with EmulatorThread(platform=platform) as server:
         page = open_explorer(server.endpoint)
-        picker = {"name": name, "mimeType": "text/html", "buffer": SCRIPT}
-        page.locator("[data-part=files]").set_input_files([picker])
+        page.locator("[data-part=files]").set_input_files([FilePayload(name=name, mimeType="text/html", buffer=SCRIPT)])
         expect(page.get_by_text(f"{name} is stored.")).to_be_visible()
         expect(row(page, name)).to_be_visible()
         assert list(server.store.files()) == [name]
@@ -168,7 +167,7 @@ def test_uploaded_pages_and_pictures_are_saved_and_never_run(store: ImageStore, 
 
     with page.expect_download():
         page.evaluate("name => { location.href = `../_emulator/content/${name}` }", name)
-    expect(page).to_have_title(f"{store.store} – Image Store Explorer")
+    expect(page).to_have_title(f"{store.store}: Image Store Explorer")
 
 
 def test_a_listing_that_fails_says_why_and_can_be_tried_again(store: ImageStore, page: Page) -> None:
