@@ -15,7 +15,8 @@ from emulator import __version__
 from emulator.api.addressing import take_base_path, take_store
 from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
 from emulator.api.exchange import STORE, Exchange
-from emulator.api.gateway import OWN_PREFIX, is_own
+from emulator.api.explorer import explorer_router
+from emulator.api.gateway import OWN_PREFIX, is_explorer, is_own
 from emulator.api.guard import Guard, refuse_store
 from emulator.api.own import own_router
 from emulator.api.request_log import RequestLog
@@ -95,6 +96,9 @@ class Emulator(FastAPI):
             await self.exchange.log.watch(refuse_store(str(error)), name, scope, receive, send)
             return
         scope[STORE] = store
+        if is_explorer(scope["path"]):
+            await super().__call__(scope, receive, send)
+            return
         if is_control:
             take_for_json(scope)
             app = self.guard.answering(super().__call__, scope)
@@ -175,6 +179,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     app.guard = Guard(settings.control_token, settings.allowed_origins, access)
     app.gateway = gateway_app(settings.profile, exchange, routes)
     app.include_router(own_router(stores.default.find_fault, expose, app.openapi, tls.authority if tls else None))
+    app.include_router(explorer_router())
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)
     return app

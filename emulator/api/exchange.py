@@ -39,7 +39,12 @@ ENTRY: Final = "imagestore.entry"
 """Key of the journal's entry in an ASGI scope."""
 
 FAULT_HEADER: Final = "x-emulator-fault"
-"""A fault for one request, as text: ``cut=after``. What counts requests in it, as ``nth``, has nothing to count."""
+"""A fault for one request, as text: ``cut=after``. What counts requests in it, as ``nth``, has nothing to count.
+
+`NO_FAULT` keeps those that are set from the request, and does not count it: for whoever only looks on.
+"""
+
+NO_FAULT: Final = "none"
 
 _REASON: Final = 300
 """Characters of what is wrong with a fault that fit into a header."""
@@ -178,6 +183,8 @@ class Exchange:
         text = request.headers.get(FAULT_HEADER)
         if text is None:
             fault = store.faults.hit(entry)
+        elif text == NO_FAULT:
+            fault = None
         else:
             try:
                 fault = next((each for each in read_faults(text) if each.matches(entry)), None)

@@ -20,7 +20,10 @@ from emulator.protocol.errors import FabricError, invalid_argument
 from emulator.protocol.profile import Profile
 
 OWN_PREFIX: Final = "/_emulator"
-"""Everything that is the emulator's own and not the service's."""
+"""Everything that is the emulator's own and not the service's, but for the Explorer."""
+
+EXPLORER_PREFIX: Final = "/Explorer"
+"""The page for people, where a cluster has its own; no request of the service either."""
 
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RAW_PATH: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]*")
@@ -134,7 +137,16 @@ class Gateway:
 
 def is_own(path: str) -> bool:
     """Whether a path belongs to the emulator rather than to the service."""
-    return path == OWN_PREFIX or path.startswith(OWN_PREFIX + "/")
+    return _is_below(path, OWN_PREFIX)
+
+
+def is_explorer(path: str) -> bool:
+    """Whether a path is one of the Explorer's files, which everybody may read."""
+    return _is_below(path, EXPLORER_PREFIX)
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(prefix + "/")
 
 
 def _lacks_length(scope: Scope) -> bool:

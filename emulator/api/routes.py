@@ -29,7 +29,8 @@ _ROOT_PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
 <body><h1>Image Store emulator</h1>
 <p>A local emulator of the Azure Service Fabric Image Store REST API.</p>
-<ul><li><a href="{own}/docs">API</a></li><li><a href="{own}/health/ready">Health</a></li></ul>
+<ul><li><a href="Explorer/">Explorer</a></li>
+<li><a href="{own}/docs">API</a></li><li><a href="{own}/health/ready">Health</a></li></ul>
 </body></html>
 """
 

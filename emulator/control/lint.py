@@ -15,11 +15,17 @@ from emulator.protocol.received_ranges import ReceivedRanges
 _UPLOADS: Final = frozenset({"UploadFile", "UploadFileChunk"})
 _COMMIT: Final = "CommitImageStoreUploadSession"
 _DELETE: Final = "DeleteImageStoreUploadSession"
+_NOT_EMULATED: Final = "E_NOTIMPL"
 _CONTRACT_VERSIONS: Final = {
     "GetImageStoreFolderSize": Decimal("6.5"),
     "GetImageStoreRootFolderSize": Decimal("6.5"),
     "GetImageStoreInfo": Decimal("6.5"),
     "GetImageStoreContent": Decimal("6.2"),
+    "GetApplicationInfoList": Decimal("6.1"),
+    "GetDeployedApplicationInfoList": Decimal("6.1"),
+    "ProvisionApplicationType": Decimal("6.2"),
+    "GetNodeInfoList": Decimal("6.3"),
+    "GetClusterVersion": Decimal("6.4"),
 }
 """The api-version in the published contract of an operation, 6.0 for all others."""
 
@@ -139,7 +145,7 @@ def _newer_versions_than_needed(entries: list[Entry]) -> Iterator[Finding]:
     seen: dict[tuple[str, str], list[int]] = {}
     for entry in entries:
         number = parse_version_number(entry.api_version) if entry.api_version else None
-        if not entry.operation or number is None:
+        if not entry.operation or number is None or entry.code == _NOT_EMULATED:
             continue
         needed = _CONTRACT_VERSIONS.get(entry.operation, Decimal("6.0"))
         if number > needed:

@@ -445,6 +445,20 @@ def test_a_fault_and_the_journal_know_the_operation_by_its_name(emulator: InProc
     assert (failed["status"], done["status"]) == (409, 200)
 
 
+def test_the_lint_of_clients_knows_the_contract_of_these_operations(emulator: InProcessEmulator) -> None:
+    """What ``sfctl`` sends is not too new, a later version is, and what is not emulated cannot be."""
+    control = Control(f"http://{emulator.host}:{emulator.port}")
+    upload(emulator, "Pkg", package())
+    control.clear_journal()
+    assert provision(emulator).status == 200
+    emulator.get("/$/GetClusterVersion?api-version=6.4")
+    emulator.post("/$/ValidateUpgrade?api-version=8.2")
+    assert [each for each in control.lint() if each["rule"] == "newer-api-version"] == []
+    emulator.get("/Nodes?api-version=8.0")
+    (finding,) = [each for each in control.lint() if each["rule"] == "newer-api-version"]
+    assert "GetNodeInfoList was called with api-version 8.0" in finding["message"]
+
+
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,34 @@
+/** The application types that are registered, where the emulator keeps such. */
+
+import { element, keyed, setText } from "./dom.js";
+
+export class TypesPanel {
+  #exist = null;
+
+  constructor({ service, part, list, empty }) {
+    Object.assign(this, { service, part, list, empty });
+  }
+
+  async refresh() {
+    if (this.#exist === false) return;
+    const types = await this.service.applicationTypes();
+    this.#exist = types !== null;
+    this.part.hidden = !this.#exist;
+    if (!types) return;
+    this.empty.hidden = types.length > 0;
+    keyed(this.list, types, ({ Name, Version }) => `${Name} ${Version}`, make, update);
+  }
+}
+
+function make({ Name, Version }) {
+  const name = element("bdi", { textContent: `${Name} ${Version}` });
+  const parameters = element("span", { className: "quiet" });
+  return element("li", {}, element("span", { className: "grow" }, name, parameters), element("span", { className: "tag" }));
+}
+
+function update(shown, { Status, StatusDetails, DefaultParameterList = [] }) {
+  const parameters = DefaultParameterList.map(({ Key, Value }) => `${Key}=${Value}`).join(", ");
+  setText(shown.querySelector(".quiet"), [StatusDetails, parameters].filter(Boolean).join("; "));
+  setText(shown.querySelector(".tag"), Status ?? "");
+  shown.querySelector(".tag").classList.toggle("good", Status === "Available");
+}
