@@ -130,7 +130,7 @@ def test_faults_are_set_hit_and_taken_back(store: ImageStore, service: Service, 
     expect(page.get_by_role("alert")).to_contain_text("no error of the service")
     expect(faults.get_by_label("Fault", exact=True)).to_have_value("error=NOPE")
     faults.get_by_role("button", name="Remove fault").click()
-    expect(faults).to_contain_text("Nothing is set to go wrong.")
+    expect(faults.get_by_text("Nothing is set to go wrong.")).to_be_visible()
     assert store.faults() == []
 
 
@@ -153,7 +153,7 @@ def test_a_snapshot_is_saved_restored_and_deleted(store: ImageStore, service: Se
     assert list(store.files()) == ["MyApp/before"]
     snapshots.get_by_role("button", name="Delete half-an-upload").click()
     confirm(page, "Delete")
-    expect(snapshots).to_contain_text("No snapshot yet")
+    expect(snapshots.get_by_text("No snapshot yet")).to_be_visible()
     assert store.snapshots() == []
 
 
@@ -192,6 +192,9 @@ def test_a_store_that_somebody_dropped_does_not_come_back_by_being_looked_at(
 def test_a_store_is_reset_when_that_was_meant(store: ImageStore, service: Service, page: Page) -> None:
     service.upload("MyApp/file", b"x")
     store.freeze()
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_role("treegrid")).to_contain_text("MyApp")
+    expect(part(page, "Clock")).to_contain_text("stands still")
     page.get_by_role("button", name="Reset store…").click()
     confirm(page, "Cancel")
     assert store.files()
