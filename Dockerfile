@@ -3,20 +3,23 @@
 ARG BASE=python:3.12-slim
 
 FROM ${BASE} AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 RUN python -m venv --without-pip /opt/imagestore-emulator
 
 # Dependencies before sources: they change seldom and stay in the build cache.
 COPY pyproject.toml requirements.lock ./
-RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-      > requirements.txt \
- && pip --python /opt/imagestore-emulator install -c requirements.lock -r requirements.txt
+# With the extras, so that PostgreSQL and certificates need no other image.
+RUN python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+      extras = project["optional-dependencies"]; \
+      print(*project["dependencies"], *extras["postgresql"], *extras["tls"], sep="\n")' > requirements.txt \
+ && pip --python /opt/imagestore-emulator install --no-compile -c requirements.lock -r requirements.txt
 
 COPY . .
-# Bytecode that is never compared with its source needs no matching timestamps.
-RUN pip --python /opt/imagestore-emulator install --no-deps . \
- && python -m compileall -q --invalidation-mode unchecked-hash /opt/imagestore-emulator/lib
+# Bytecode of whatever a running emulator loads, and of no more: of all there is it would be twice as much. Bytecode that
+# is never compared with its source needs no matching timestamps.
+RUN pip --python /opt/imagestore-emulator install --no-compile --no-deps . \
+ && /opt/imagestore-emulator/bin/python -B docker/compile.py
 
 
 FROM ${BASE}
@@ -34,7 +37,7 @@ ENV PATH="/opt/imagestore-emulator/bin:$PATH" \
     IMAGESTORE_SHUTDOWN_TIMEOUT=5s
 # Slim bases have no bytecode of the standard library: this keeps that of the modules in use. A new named volume takes
 # its owner and mode from /data here, so everybody may write: any user can be chosen.
-RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, sqlite3' \
+RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, emulator.certificates, psycopg, sqlite3' \
  && mkdir -m 777 /data
 EXPOSE 19080
 USER 10001:10001

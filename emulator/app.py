@@ -12,16 +12,18 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
-from emulator.api.addressing import take_store
+from emulator.api.addressing import take_base_path, take_store
 from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.explorer import explorer_router
 from emulator.api.gateway import OWN_PREFIX, is_explorer, is_own
 from emulator.api.guard import Guard, refuse_store
 from emulator.api.own import own_router
+from emulator.api.request_log import RequestLog
 from emulator.api.routes import gateway_app, service_router
 from emulator.clock import Clock
 from emulator.control.faults import read_faults
+from emulator.control.metrics import Metrics
 from emulator.control.progress import Progress
 from emulator.control.seeding import seed_from_path
 from emulator.control.stores import IsolatedStore, Stores
@@ -69,6 +71,7 @@ class Emulator(FastAPI):
     guard: Guard
     exchange: Exchange
     stores: Stores
+    base_path: str
     tls: Tls | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,20 +79,30 @@ class Emulator(FastAPI):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        if self.base_path:
+            take_base_path(scope, self.base_path)
+        is_addressed = is_own(scope["path"])  # a store by its path, or the control API
         name = take_store(scope)
+        is_control = is_own(scope["path"])
+        refusal = (
+            self.guard.refusal(scope) if is_control else self.guard.origin_refusal(scope) if is_addressed else None
+        )
+        if refusal:  # before a store is made for it
+            await self.exchange.log.watch(refusal, name, scope, receive, send)
+            return
         try:
             store = self.stores.at_hand(name) or await self.stores.get(name)
         except ValueError as error:
-            await refuse_store(str(error))(scope, receive, send)
+            await self.exchange.log.watch(refuse_store(str(error)), name, scope, receive, send)
             return
         scope[STORE] = store
         if is_explorer(scope["path"]):
             await super().__call__(scope, receive, send)
             return
-        if is_own(scope["path"]):
-            refusal = self.guard.refusal(scope)
+        if is_control:
             take_for_json(scope)
-            await (refusal or super().__call__)(scope, receive, send)
+            app = self.guard.answering(super().__call__, scope)
+            await self.exchange.log.watch(app, name, scope, receive, send)
             return
         await self._serve(store, scope, receive, send)
 
@@ -99,15 +112,10 @@ class Emulator(FastAPI):
         store.requests.add(task)
         self.exchange.begin(scope)
         try:
-            await self.gateway(scope, receive, send)
+            await self.gateway(scope, receive, self.exchange.log.echoing(scope, send))
         finally:
             self.exchange.end(scope)
             store.requests.discard(task)
-
-    def end_streams(self) -> None:
-        """Let go of those who follow journals, which would keep the server from stopping."""
-        for store in self.stores.opened():
-            store.journal.close()
 
     async def wait_until_idle(self) -> None:
         """Let requests that were cut short clean up after themselves."""
@@ -125,13 +133,18 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     data = DataDirectory(settings.data)
     database = _database(settings, data)
     database.check()
+    metrics = Metrics()
     try:
-        stores = Stores(settings, data, database, clock)
+        stores = Stores(settings, data, database, metrics, clock)
     except OSError as error:
         raise DataDirectoryError(settings.data, str(error)) from error
     prepare_default(stores.default, settings)
+    log = RequestLog(settings.access_log, settings.echo_request_id)
     tls, access = load_tls(settings)
-    exchange = Exchange(settings.cluster_id, settings.hints, access)
+    exchange = Exchange(settings.cluster_id, settings.hints, access, log, metrics)
+
+    def expose() -> bytes:
+        return metrics.exposition([store.uploads for store in stores.opened()])
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -162,9 +175,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
     app.tls = tls
     app.stores = stores
     app.exchange = exchange
+    app.base_path = settings.base_path
     app.guard = Guard(settings.control_token, settings.allowed_origins, access)
     app.gateway = gateway_app(settings.profile, exchange, routes)
-    app.include_router(own_router(stores.default.find_fault, app.openapi, tls.authority if tls else None))
+    app.include_router(own_router(stores.default.find_fault, expose, app.openapi, tls.authority if tls else None))
     app.include_router(explorer_router())
     app.include_router(control_router(has_one_process=settings.workers == 1))
     app.include_router(routes)

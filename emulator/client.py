@@ -80,12 +80,16 @@ class Control:
 
     @contextmanager
     def fresh(self) -> Iterator[Self]:
-        """A new store of the same emulator that nobody else knows, deleted afterwards."""
+        """A new store of the same emulator that nobody else knows, deleted afterwards if it is still there."""
         store = self.make_store(f"fresh-{uuid.uuid4().hex}")
         try:
             yield store
         finally:
-            store.drop()
+            try:
+                store.drop()
+            except ControlError as error:
+                if error.status != http.client.NOT_FOUND:
+                    raise
 
     # Time
 
@@ -294,6 +298,19 @@ class Control:
             raise ControlError(last.get("status", http.client.BAD_REQUEST), last.get("error", "it broke off"))
         return int(last["files"])
 
+    def _connection(self, timeout: float | None) -> http.client.HTTPConnection:
+        try:
+            parts = urlsplit(self.endpoint)
+            # Not every system's resolver knows the names below localhost.
+            host = "localhost" if _store_of_host(self.endpoint) else parts.hostname or ""
+            if parts.scheme == "https":
+                return http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=self._tls())
+            if parts.scheme == "http":
+                return http.client.HTTPConnection(host, parts.port, timeout=timeout)
+        except (OSError, ValueError) as error:
+            raise UnreachableError(f"no emulator can be asked at {self.endpoint}: {error}") from error
+        raise UnreachableError(f"{self.endpoint} does not begin with http:// or https://")
+
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._ca or None)
         if self._certificate:
@@ -327,24 +344,18 @@ class Control:
         has_end: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
         """Ask, and give up after a while, if the answer `has_end`."""
+        connection = self._connection(self._timeout if has_end else None)
         parts = urlsplit(self.endpoint)
-        # Not every system's resolver knows the names below localhost.
-        host = "localhost" if _store_of_host(self.endpoint) else parts.hostname or ""
-        timeout = self._timeout if has_end else None
-        if parts.scheme == "https":
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, parts.port, timeout=timeout, context=self._tls()
-            )
-        else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
-        common = {"host": parts.netloc} | ({"authorization": f"Bearer {self._token}"} if self._token else {})
+        fields: dict[str, str | bytes] = {"host": parts.netloc, **(headers or {})}
+        if self._token:
+            fields["authorization"] = f"Bearer {self._token}".encode()
         try:
-            connection.request(method, f"{parts.path}/_emulator{target}", body, common | (headers or {}))
+            connection.request(method, f"{parts.path}/_emulator{target}", body, fields)
             answer = connection.getresponse()
             if answer.status >= http.client.BAD_REQUEST:
                 raise ControlError(answer.status, _reason(answer.read()))
             yield answer
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise UnreachableError(f"no emulator answers at {self.endpoint}: {error}") from error
         finally:
             connection.close()
@@ -354,6 +365,11 @@ def _store_of_host(endpoint: str) -> str:
     """The store that the host of an address names, or ""."""
     host = urlsplit(endpoint).hostname or ""
     return host.removesuffix(_LOCAL) if host.endswith(_LOCAL) else ""
+
+
+def printable(text: str) -> str:
+    """Text that somebody's client sent, without power over a terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _reason(body: bytes) -> str:

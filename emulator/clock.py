@@ -9,6 +9,9 @@ from typing import Final
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST_WAIT_SECONDS: Final = 3600.0
+_FIRST_NS: Final = 0
+_LAST_NS: Final = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND * 1000
+"""Far enough from where 64 bits of nanoseconds end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,19 @@ class Clock:
         """Move to `moment` and go on as before."""
         self._set(_Course(time.time_ns(), to_ns(moment), self.rate))
 
+    def start(self, moment: datetime, rate: float) -> None:
+        """Move to `moment`, and let time run at `rate` from there; 0 stands still."""
+        self._set(_Course(time.time_ns(), to_ns(moment), rate))
+
     def run(self, rate: float) -> None:
         """From now on let `rate` seconds pass in one of the machine's."""
         self._set(_Course(time.time_ns(), self.now_ns(), rate))
 
     async def sleep(self, duration: timedelta) -> None:
-        """Wait until this much time has passed here, however the clock is changed meanwhile."""
-        until = self.now_ns() + duration // _MICROSECOND * 1000
-        while (left := until - self.now_ns()) > 0:
+        """Wait until this much time has passed here, whatever becomes of the clock; going back takes nothing away."""
+        left = duration // _MICROSECOND * 1000
+        last = self.now_ns()
+        while left > 0:
             changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.add(changed)
             try:
@@ -94,8 +102,13 @@ class Clock:
                 await asyncio.wait([changed], timeout=min(seconds, _LONGEST_WAIT_SECONDS))
             finally:
                 self._waiting.discard(changed)
+            now = self.now_ns()
+            left -= max(0, now - last)
+            last = now
 
     def _set(self, course: _Course) -> None:
+        if not _FIRST_NS <= course.start_ns <= _LAST_NS and course is not _REAL:
+            raise ValueError("the clock goes from 1970 to 2200")
         self._course = course
         for waiting in list(self._waiting):
             waiting.get_loop().call_soon_threadsafe(_wake, waiting)
@@ -109,7 +122,7 @@ def _wake(waiting: asyncio.Future[None]) -> None:
 def to_ns(moment: datetime) -> int:
     """Nanoseconds since 1970; a moment without a zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // _MICROSECOND * 1000
+    return (aware - _EPOCH) // _MICROSECOND * 1000  # no overflow: the difference of two moments always fits
 
 
 def to_datetime(moment_ns: int) -> datetime:

@@ -214,6 +214,10 @@ class DirectBody:
             except (OSError, EOFError):
                 protocol.transport.abort()
                 raise ClientGoneError from None
+            except asyncio.CancelledError:
+                # What is left of the body would be taken for the next request.
+                protocol.cycle.keep_alive = False
+                raise
         protocol.body_was_taken()
 
 

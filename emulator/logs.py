@@ -2,46 +2,65 @@
 
 import json
 import logging
-import logging.config
+import re
 import sys
 from datetime import UTC, datetime
+from typing import Final
 
-from emulator.api.gateway import OWN_PREFIX
 from emulator.settings import Settings
+
+_to_json: Final = json.JSONEncoder(ensure_ascii=False).encode  # made once: that takes as long as a line does
+_BARE: Final = re.compile("[!#-~]+")
 
 
 class JsonFormatter(logging.Formatter):
     """A record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's time, level, logger and message, and its traceback if it has one."""
+        """The record's time, level, logger, message and facts, and its traceback if it has one."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": moment.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "request", {}),
+            **getattr(record, "facts", {}),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _to_json(line)
+
+
+class TextFormatter(logging.Formatter):
+    """A record as a line for people: what it says, and its facts as ``name=value``."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        """The line, in which nothing that a client sent can end it or move a terminal's cursor."""
+        line = super().formatMessage(record)
+        facts: dict[str, object] | None = getattr(record, "facts", None)
+        if facts is None:
+            return line
+        shown = line if line.isprintable() else "".join(map(_shown, line))
+        return " ".join([shown, *(f"{name}={_quoted(str(value))}" for name, value in facts.items())])
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def _quoted(text: str) -> str:
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def set_up_logging(settings: Settings) -> None:
     """Send every logger of the process to standard error in the wanted form."""
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s") if is_text else JsonFormatter())
+    handler.setFormatter(TextFormatter() if is_text else JsonFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").addFilter(_is_news)
     # uvicorn's notes on starting and stopping repeat ours
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a request is worth a line: health checks come every few seconds, and all but the failed ones are not."""
-    match record.args:
-        case (_, _, str(target), _, 200):
-            return not target.startswith(f"{OWN_PREFIX}/health/")
-        case _:
-            return True

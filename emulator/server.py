@@ -20,15 +20,15 @@ from emulator.direct_body import DirectProtocol
 from emulator.settings import Settings, TlsMode
 
 _BACKLOG: Final = 2048
-_KEEP_ALIVE_SECONDS: Final = 120
 _HANDSHAKE_SECONDS: Final = 20.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `OSError` when the address cannot be had."""
+    """A listening socket, which takes IPv4 as well for ``::``; raises `OSError` when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    is_for_both = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=is_for_both)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
     return listener
 
@@ -102,18 +102,18 @@ class Server(uvicorn.Server):
     def __init__(
         self, app: Emulator, settings: Settings, doors: Doors, on_started: Callable[[], None] = lambda: None
     ) -> None:
-        self._app = app
         self._doors = doors
         self._tls = app.tls
+        self._stores = app.stores
         super().__init__(
             uvicorn.Config(
                 app,
-                access_log=settings.access_log,
+                access_log=False,  # `RequestLog` knows more
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
                 headers=[("server", SERVER)],
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=settings.keep_alive.total_seconds(),  # type: ignore[arg-type]  # as below
                 timeout_graceful_shutdown=settings.shutdown_timeout.total_seconds(),  # type: ignore[arg-type]  # waits for it
                 http=DirectProtocol,
                 ws="none",
@@ -143,8 +143,8 @@ class Server(uvicorn.Server):
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is running; what has no end of its own is ended."""
-        self._app.end_streams()
+        """Let requests finish; those that only watch would never."""
+        self._stores.stop_watching()
         await super().shutdown(sockets=sockets)
 
     def _secure_connection(self) -> asyncio.Protocol:

@@ -17,6 +17,8 @@ from emulator.places import is_in_memory, temporary_directory
 from emulator.settings import SettingError, Settings, option_of, variable_of
 
 if TYPE_CHECKING:
+    import tempfile
+
     from emulator.app import Emulator
     from emulator.server import Doors
 
@@ -30,6 +32,7 @@ class ExitCode(IntEnum):
     DATA_UNUSABLE = 4
     DATA_TOO_NEW = 5
     DATABASE_UNUSABLE = 6
+    CRASH_LOOP = 7
 
 
 class StopError(Exception):
@@ -45,7 +48,7 @@ def serve(settings: Settings) -> int:
     # Imported here so that --help, --version and a wrong setting answer without loading the server.
     from emulator.logs import set_up_logging
     from emulator.server import Doors, run
-    from emulator.workers import Workers
+    from emulator.workers import CrashLoopError, Workers
 
     _require_sense(settings)
     set_up_logging(settings)
@@ -59,8 +62,12 @@ def serve(settings: Settings) -> int:
 
         if app:
             run(app, placed, doors, announce)
-        else:
-            Workers(placed.model_copy(update={"seed": None}), doors).run(announce)
+            return ExitCode.OK
+        with _temporary() as shared:
+            try:
+                Workers(placed.model_copy(update={"seed": None}), doors, shared).run(announce)
+            except CrashLoopError as error:
+                raise StopError(ExitCode.CRASH_LOOP, str(error)) from None
     return ExitCode.OK
 
 
@@ -134,16 +141,19 @@ def _with_data_directory(settings: Settings) -> Iterator[Settings]:
     if not is_in_memory(settings):
         yield settings
         return
+    with _temporary() as directory:
+        yield settings.model_copy(update={"data": Path(directory)})
+
+
+def _temporary() -> "tempfile.TemporaryDirectory[str]":
     try:
-        temporary = temporary_directory()
+        return temporary_directory()
     except OSError as error:
         raise StopError(
             ExitCode.DATA_UNUSABLE,
             f"no place for a temporary directory: {error.strerror or error}; make /tmp writable, or choose one with "
             "TMPDIR",
         ) from None
-    with temporary as directory:
-        yield settings.model_copy(update={"data": Path(directory)})
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from emulator.cluster.description import Cluster
 from emulator.operations.expiry import Expiry
 from emulator.protocol.access import UserAccess, parse_clients
 from emulator.protocol.limits import PAGE_SIZE, SESSION_TIMEOUT
@@ -25,6 +26,9 @@ _DATABASE_URL: Final = re.compile(
     r"postgres(ql)?(\+psycopg)?://([^@/?#\s]*@)?(\[[0-9a-fA-F:.]+\]|[^:@/?#\s]*)(:[0-9]{1,5})?(/[^@?#\s]*)?(\?[^@#\s]*)?"
 )
 """Strict, so that no part of a password with unescaped characters is taken for a host and shown as one."""
+
+_BASE_PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+"""What no proxy or client writes in a second way."""
 
 
 def variable_of(name: str) -> str:
@@ -60,6 +64,13 @@ def _check_database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_base_path(value: str) -> str:
+    path = value.rstrip("/")
+    if not _BASE_PATH.fullmatch(path):
+        raise ValueError("it is written /some/prefix, with letters, digits and -._~ only")
+    return path
+
+
 class TlsMode(StrEnum):
     """Where the server's certificate comes from."""
 
@@ -73,8 +84,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for every interface")
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for every interface, :: for IPv6 as well"
+    )
     port: int = Field(19080, ge=0, le=65535, description="TCP port; 0 picks a free one and prints it")
+    base_path: Annotated[str, AfterValidator(_check_base_path)] = Field(
+        "", description="prefix of a proxy's URLs, as /some/prefix; it is taken off where it is there"
+    )
     workers: int = Field(1, ge=1, le=64, description="server processes that share the port and the data")
     tls: TlsMode = Field(
         TlsMode.OFF,
@@ -115,17 +131,32 @@ class Settings(BaseSettings):
     sweep_interval: Duration = Field(
         timedelta(minutes=1), description="how often the disk space of expired upload sessions is freed"
     )
+    upload_limit: Size = Field(0, ge=0, description="largest body of a PUT, as 100MiB or bytes; 0 for no limit")
+    store_limit: Size = Field(
+        0, ge=0, description="what one store may hold, content and chunks together, as 10GiB or bytes; 0 for no limit"
+    )
+    session_limit: int = Field(0, ge=0, description="living upload sessions a store may have; 0 for no limit")
     runtime_version: str = Field(NEWEST_RUNTIME, description="Service Fabric runtime to emulate; caps api-version")
     platform: Platform = Field(
         Platform.WINDOWS, description="build of the runtime; linux has no upload sessions and is case-sensitive"
     )
     cluster_id: str = Field("", description="id that a ClusterId request header must name, if it is sent")
+    cluster_name: str = Field(
+        "ImageStoreEmulator", pattern=r"^[A-Za-z0-9_.-]+$", description="name of the fake cluster, in its manifest"
+    )
+    node_count: int = Field(1, ge=1, le=1000, description="nodes of the fake cluster")
+    node_prefix: str = Field(
+        "_Node_", pattern=r"^[A-Za-z0-9_.-]*$", description="what their names begin with, before the number from 0 on"
+    )
     page_size: int = Field(PAGE_SIZE, ge=64, description="estimated bytes of entries in one page of a listing")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="text for people, json for machines; auto is text on a terminal"
     )
     access_log: bool = Field(True, description="log a line for each request")
+    echo_request_id: bool = Field(
+        False, description="answer with the X-ServiceFabricRequestId that the log has; the real gateway does not"
+    )
     journal: int = Field(1000, ge=0, le=1_000_000, description="requests each store remembers; 0 for none")
     journal_hash_limit: Size = Field(
         1024 * 1024, ge=0, description="largest body whose SHA-256 the journal takes, as 1MiB or bytes"
@@ -136,6 +167,9 @@ class Settings(BaseSettings):
     control_token: str = Field("", description="bearer token that requests below /_emulator must have", repr=False)
     allowed_origins: str = Field(
         "", description="origins, separated by commas, whose web pages may use what is below /_emulator"
+    )
+    keep_alive: Duration = Field(
+        timedelta(seconds=120), description="how long a connection is kept open for the next request"
     )
     shutdown_timeout: Duration = Field(
         timedelta(seconds=10), description="how long running requests may take to finish after SIGTERM"
@@ -178,3 +212,8 @@ class Settings(BaseSettings):
     def profile(self) -> Profile:
         """The runtime to emulate."""
         return Profile(self.platform, self.runtime_version)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The fake cluster around the image store."""
+        return Cluster(self.cluster_name, self.node_count, self.node_prefix)

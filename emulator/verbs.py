@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from emulator.client import DEFAULT_ENDPOINT, Control, ControlError, OnProgress, UnreachableError
+from emulator.client import DEFAULT_ENDPOINT, Control, ControlError, OnProgress, UnreachableError, printable
 
 OK: Final = 0
 NOT_SO: Final = 1
@@ -41,6 +41,9 @@ def run(options: argparse.Namespace) -> int:
     except UnreachableError as error:
         print(f"imagestore-emulator: {error}", file=sys.stderr)
         return UNREACHABLE
+    except UnicodeError as error:
+        print(f"imagestore-emulator: a name that cannot be sent: {error}", file=sys.stderr)
+        return REFUSED
     except BrokenPipeError:
         sys.stderr.close()
         return OK
@@ -95,7 +98,7 @@ def _add_clock(commands: Any, common: argparse.ArgumentParser) -> None:
     group = _Group(commands, common, "clock", "read and move a store's time")
     group.add("show", "tell the store's time", lambda control, _: _show(control.clock()))
     advance = group.add("advance", "let time pass at once, and tell which sessions that ends", _advance)
-    advance.add_argument("by", help="31m, 90s, 2d, or seconds")
+    advance.add_argument("by", help="31m, 90s, 2d, or seconds; back with -- -31m")
     freeze = group.add("freeze", "let time stand still", lambda control, given: _show(control.freeze(given.at)))
     freeze.add_argument("--at", help="at this moment, as 2026-05-01T10:00:00Z")
     move = group.add("set", "move to a moment", lambda control, given: _show(control.set_clock(given.moment)))
@@ -192,6 +195,8 @@ def _journal(control: Control, given: argparse.Namespace) -> int:
     query = _fields(given.field)
     if given.clear:
         return _done(control.clear_journal)
+    if not given.verify and any(each is not None for each in (given.count, given.at_least, given.at_most)):
+        raise ControlError(REFUSED, "--count, --at-least and --at-most are for --verify")
     if given.verify or given.in_order:
         return _verify(control, given, query)
     if given.wait is not None:
@@ -237,7 +242,7 @@ def _print_entry(entry: dict[str, Any], given: argparse.Namespace) -> None:
         part = f" {entry['range']}" if entry["range"] else ""
         print(
             f"{entry['number']:5} {entry['moment']} {entry['operation'] or '-':32} {entry['verb']:6} "
-            f"{entry['path'] or entry['target']}{part} -> {answer} {entry['duration_ms']:.1f} ms{fault}",
+            f"{printable(entry['path'] or entry['target'])}{part} -> {answer} {entry['duration_ms']:.1f} ms{fault}",
             flush=True,
         )
 

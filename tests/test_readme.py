@@ -21,7 +21,7 @@ def test_every_setting_is_in_the_readme_with_its_option_variable_and_meaning() -
 
 def test_every_operation_is_in_the_readme_with_its_request() -> None:
     for operation in OPERATIONS:
-        path = operation.path.replace("{content_path:content}", "{path}")
+        path = operation.path.replace("{content_path:content}", "{path}").replace(":content}", "}")
 
         assert f"`{operation.verb} {path}" in _README, operation.name
 

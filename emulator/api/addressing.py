@@ -20,6 +20,15 @@ _RAW_HEADER: Final = STORE_HEADER.encode()
 _LOCAL: Final = ".localhost"
 
 
+def take_base_path(scope: Scope, base: str) -> None:
+    """Take a proxy's prefix out of a request's path, if it is there; addresses that are told begin with it anyway."""
+    scope["root_path"] = base
+    raw = base.encode()
+    if scope["raw_path"].startswith(raw) and scope["raw_path"][len(raw) : len(raw) + 1] in (b"", b"/"):
+        scope["raw_path"] = scope["raw_path"][len(raw) :] or b"/"
+        scope["path"] = scope["path"][len(base) :] or "/"
+
+
 def take_store(scope: Scope) -> str:
     """The name of the store, which is also taken out of the request's path; `DEFAULT` where none is given."""
     if scope["raw_path"].startswith(_RAW_PREFIX):
@@ -40,7 +49,7 @@ def address_of(store: str, request: Request) -> str:
     """The endpoint address of a store, at the address by which this request came."""
     host = request.headers.get("host", "localhost")
     own = _store_of_host(host)
-    base = f"{request.url.scheme}://{host[len(own) + 1 :] if own else host}"
+    base = f"{request.url.scheme}://{host[len(own) + 1 :] if own else host}{request.scope.get('root_path', '')}"
     return base if store == DEFAULT else f"{base}{ON_PREFIX}{store}"
 
 

@@ -9,6 +9,7 @@ from starlette.types import Receive
 
 from emulator.direct_body import EXTENSION, DirectBody
 from emulator.operations.body import ClientGoneError, Piece, in_thread
+from emulator.operations.room import Allowance
 from emulator.protocol.errors import FabricError
 from emulator.protocol.limits import BODY_LIMIT
 
@@ -21,8 +22,9 @@ class HttpBody:
     Messages are gathered to pieces, since each piece costs a hop to a thread.
     """
 
-    def __init__(self, request: Request, hash_limit: int = 0) -> None:
+    def __init__(self, request: Request, hash_limit: int, allowance: Allowance | None) -> None:
         self.received = 0
+        self._allowance = allowance
         self._receive = request.receive
         self._length = _content_length(request)
         self._direct: DirectBody | None = request.scope.get("extensions", {}).get(EXTENSION)
@@ -40,7 +42,12 @@ class HttpBody:
         self._direct = None
 
     async def read_small(self) -> bytes | None:
-        """The whole body if it fits into one piece, or else ``None``."""
+        """The whole body if it fits into one piece, or else ``None``; raises the service's error for too large a one.
+
+        A length that is announced is enough for that: nothing is received then.
+        """
+        if self._allowance and self._length is not None:
+            await self._allowance.take(self._length)
         if self._length is not None and self._length > _PIECE:
             self._begun = await self._read()  # tells a client that asked to go on, and sees what has come already
             return None
@@ -97,6 +104,8 @@ class HttpBody:
         size = 0
         while size < _PIECE:
             part, has_more = await self._read()
+            if self._allowance and self._length is None:
+                await self._allowance.take(len(part))
             parts.append(part)
             size += len(part)
             if not has_more:

@@ -47,14 +47,56 @@ class Call:
         """``session-id`` as sent; never decoded."""
         return self._query.get("session-id")
 
+    def part(self, name: str) -> str:
+        """A part of the path that names something, decoded."""
+        return unescape(self._request.path_params[name])
+
+    def has_part(self, name: str) -> bool:
+        """Whether the path has such a part."""
+        return name in self._request.path_params
+
+    def query(self, name: str) -> str | None:
+        """A query parameter as sent; ``None`` where it is absent, or has no value."""
+        return self._query.get(name)
+
+    def required(self, name: str) -> str:
+        """A query parameter, decoded; raises ``E_INVALIDARG`` where it is absent."""
+        value = self.query(name)
+        if value is None:
+            raise FabricError(
+                "E_INVALIDARG",
+                f"A required parameter is missing: {name}.",
+                why=f"{name} is absent from the query, or empty",
+            )
+        return unescape(value)
+
+    @property
+    def max_results(self) -> int | None:
+        """How many entries a page may have at most; ``None`` for any number (``UriArgumentParser.cpp``)."""
+        text = self.query("MaxResults")
+        number = 0 if text is None else parse_unsigned(text, 63)
+        if number is None:
+            raise FabricError(
+                "E_INVALIDARG",
+                f"Invalid max results '{text}' passed in. The value must be a positive integer. Max value is the max "
+                "of int64.",
+                why="MaxResults is no number of entries",
+            )
+        return number or None
+
     @property
     def token(self) -> str:
         """The continuation token to start from, folded like a path; ``""`` for the start (gateway 4.1)."""
+        rules = self.store.rules
+        return rules.fold(self.entity_token.replace("/", rules.separator).strip(" ").lstrip(rules.separator))
+
+    @property
+    def entity_token(self) -> str:
+        """The continuation token as it is."""
         text = self._query.get("ContinuationToken", "")
         if len(text) > TOKEN_LIMIT:
             raise FabricError("FABRIC_E_VALUE_TOO_LARGE", why=f"a ContinuationToken may have {TOKEN_LIMIT} characters")
-        rules = self.store.rules
-        return rules.fold(unescape(text).replace("/", rules.separator).strip(" ").lstrip(rules.separator))
+        return unescape(text)
 
     @property
     def content_range(self) -> ContentRange:

@@ -18,8 +18,10 @@ from emulator.api.call import Call
 from emulator.api.gateway import parse_query, unescape
 from emulator.api.mishap import BodyCutError, BodyShape, CutReply, break_reply
 from emulator.api.replies import bare_reply, empty_reply, error_reply
+from emulator.api.request_log import RequestLog, entry_of
 from emulator.control.faults import Fault, read_faults
 from emulator.control.journal import Entry
+from emulator.control.metrics import Metrics
 from emulator.control.stores import IsolatedStore
 from emulator.direct_body import connection_of
 from emulator.operations.body import ClientGoneError, in_thread
@@ -72,31 +74,32 @@ class Exchange:
     cluster_id: str
     hints: bool
     access: Access
+    log: RequestLog
+    metrics: Metrics
 
     def begin(self, scope: Scope) -> None:
         """A request has come to a store: note it in the journal."""
         store: IsolatedStore = scope[STORE]
-        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        client = scope.get("client")
-        entry = Entry(
-            client=client[0] if client else "",
-            moment_ns=store.clock.now_ns(),
-            verb=scope["method"],
-            target=target.decode("latin-1"),
-            duration_ns=-time.perf_counter_ns(),
-        )
+        entry = entry_of(scope, store.clock.now_ns())
         if store.journal.is_on:
             store.journal.begin(entry)
         scope[ENTRY] = entry
 
     def end(self, scope: Scope) -> None:
         """It has been answered, or nobody is there to hear the answer."""
+        store: IsolatedStore = scope[STORE]
         entry: Entry = scope[ENTRY]
         entry.duration_ns += time.perf_counter_ns()
         if entry.status is None:
             entry.status = 0
-        if scope[STORE].journal.is_on:
-            scope[STORE].journal.end(entry)
+        if store.journal.is_on:
+            store.journal.end(entry)
+        self.metrics.answered(entry)
+        self.log.write(scope, entry, store.name)
+
+    def note(self, scope: Scope, response: Response) -> Response:
+        """The same answer, to a request that needs no operation."""
+        return self._note(scope[ENTRY], response)
 
     def refuse(self, scope: Scope, error: FabricError) -> Response:
         """The answer to a request that reaches no operation."""
@@ -108,7 +111,8 @@ class Exchange:
         store: IsolatedStore = request.scope[STORE]
         entry: Entry = request.scope[ENTRY]
         query = parse_query(request.scope["gateway_query"])
-        body = HttpBody(request, store.journal.hash_limit)
+        allowance = store.opened.allowance() if operation.verb == "PUT" else None
+        body = HttpBody(request, store.journal.hash_limit, allowance)
 
         async def work() -> Response:
             version = _api_version(query.get("api-version"), operation, store)
@@ -128,8 +132,7 @@ class Exchange:
             body.received = cut.received
             return self._note(entry, CutReply())
         except ClientGoneError:
-            _log.info("%s %s: the client went away before its request was complete", request.method, request.url.path)
-            entry.status = 0
+            entry.status, entry.why = 0, "the client went away before its request was complete"
             return Response(status_code=400)
         except asyncio.CancelledError:
             _log.warning("%s %s: cut short, the emulator is stopping", request.method, request.url.path)
@@ -139,6 +142,8 @@ class Exchange:
             return self._note(entry, self._error(entry, _fabric_error(failure)))
         finally:
             entry.received, entry.digest = body.received, body.digest
+            if allowance:
+                allowance.end()
 
     def _admit(self, request: Request) -> bool:
         """Whether this is a client with a role; raises ``E_ACCESSDENIED`` for what that role may not do."""

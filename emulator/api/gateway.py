@@ -109,10 +109,17 @@ def _cook(path: str) -> str:
 class Gateway:
     """ASGI middleware: tidies the target of a request."""
 
-    def __init__(self, app: ASGIApp, profile: Profile, refuse: Callable[[Scope, FabricError], Response]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        profile: Profile,
+        refuse: Callable[[Scope, FabricError], Response],
+        note: Callable[[Scope, Response], Response],
+    ) -> None:
         self._app = app
         self._profile = profile
         self._refuse = refuse
+        self._note = note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a tidied request on, or answer a malformed one."""
@@ -122,7 +129,7 @@ class Gateway:
             await self._refuse(scope, error)(scope, receive, send)
             return
         if self._profile.is_windows and _lacks_length(scope):
-            await length_required_reply()(scope, receive, send)
+            await self._note(scope, length_required_reply())(scope, receive, send)
             return
         scope["path"], scope["gateway_query"] = target.path, target.query
         await self._app(scope, receive, send)

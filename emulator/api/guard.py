@@ -5,15 +5,17 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.api.gateway import OWN_PREFIX
 from emulator.api.own import CA_PAGE
 from emulator.direct_body import connection_of
 from emulator.protocol.access import Access, Role
 
+_METHODS: Final = "GET, PUT, POST, DELETE"
 _OPEN: Final = (f"{OWN_PREFIX}/health/", CA_PAGE)
 
 
@@ -32,17 +34,15 @@ class Guard:
 
     def refusal(self, scope: Scope) -> Response | None:
         """Why a request is not let in, as an answer; ``None`` for one that is."""
+        refusal = self.origin_refusal(scope)
+        if refusal or scope["path"].startswith(_OPEN):
+            return refusal
         request = Request(scope)
-        origin = request.headers.get("origin")
-        if origin is not None and not self._lets_in(origin.lower(), request.headers.get("host", "").lower()):
-            return _refuse(403, f"pages of {origin} may not use this: name it with --allowed-origins if they shall")
-        if scope["path"].startswith(_OPEN):
-            return None
         if self._access.is_required:
             connection = connection_of(scope)
             if self._access.role_of(connection.peer if connection else None) is not Role.ADMIN:
                 return _refuse(403, "this is for clients whose certificate makes them admins")
-        if self._token:
+        if self._token and not self._is_preflight(request):
             given = request.headers.get("authorization", "")
             if not hmac.compare_digest(given.encode("latin-1", "replace"), b"Bearer " + self._token):
                 reply = _refuse(401, "this needs the header 'Authorization: Bearer ' and the emulator's control token")
@@ -50,11 +50,74 @@ class Guard:
                 return reply
         return None
 
-    def _lets_in(self, origin: str, host: str) -> bool:
-        if origin in self._allowed:
-            return True
-        parts = urlsplit(origin)
-        return bool(parts.netloc) and parts.netloc == host and _is_local_name(parts.hostname or "")
+    def origin_refusal(self, scope: Scope) -> Response | None:
+        """The answer to what a page of another site asks.
+
+        A page that had its own name lead here is of the same origin and sends none with what it only reads; but
+        browsers, and nobody else, say ``Sec-Fetch-Site``.
+        """
+        headers = Request(scope).headers
+        origin, host = headers.get("origin"), headers.get("host", "").lower()
+        if origin is None:
+            if "sec-fetch-site" not in headers or self._is_known(host):
+                return None
+            return _refuse(403, f"pages of {host} may not use this: name it with --allowed-origins if they shall")
+        if origin.lower() in self._allowed or (_host_of(origin.lower()) == host and _is_local_name(_name_of(host))):
+            return None
+        return _refuse(403, f"pages of {origin} may not use this: name it with --allowed-origins if they shall")
+
+    def answering(self, app: ASGIApp, scope: Scope) -> ASGIApp:
+        """The app, whose answers tell a browser that a page of an allowed origin may read them."""
+        request = Request(scope)
+        origin = request.headers.get("origin", "")
+        if origin.lower() not in self._allowed:
+            return app
+        if self._is_preflight(request):
+            asked = request.headers.get("access-control-request-headers", "")
+            return Response(
+                status_code=204,
+                headers=_cors(origin)
+                | {"access-control-allow-methods": _METHODS, "access-control-allow-headers": asked},
+            )
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_on(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message).update(_cors(origin))
+                await send(message)
+
+            await app(scope, receive, send_on)
+
+        return answer
+
+    def _is_preflight(self, request: Request) -> bool:
+        return (
+            request.method == "OPTIONS"
+            and "access-control-request-method" in request.headers
+            and request.headers.get("origin", "").lower() in self._allowed
+        )
+
+    def _is_known(self, host: str) -> bool:
+        return _is_local_name(_name_of(host)) or any(_host_of(each) == host for each in self._allowed)
+
+
+def _cors(origin: str) -> dict[str, str]:
+    return {"access-control-allow-origin": origin, "vary": "Origin"}
+
+
+def _host_of(origin: str) -> str:
+    """Name and port in an origin; "" for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header, without a port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
 def _is_local_name(host: str) -> bool:

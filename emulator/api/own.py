@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from emulator.api.gateway import OWN_PREFIX
+from emulator.control.metrics import CONTENT_TYPE
 
 CA_PAGE: Final = f"{OWN_PREFIX}/ca.pem"
 
@@ -30,9 +31,12 @@ table {{ border-collapse: collapse }} td, th {{ padding: .3rem .8rem .3rem 0; te
 
 
 def own_router(
-    find_fault: Callable[[], str | None], describe_api: Callable[[], dict[str, Any]], authority: Path | None
+    find_fault: Callable[[], str | None],
+    expose: Callable[[], bytes],
+    describe_api: Callable[[], dict[str, Any]],
+    authority: Path | None,
 ) -> APIRouter:
-    """Health, and the API on a page; `find_fault` says what keeps the emulator from serving.
+    """Health, metrics, and the API on a page; `find_fault` says what keeps the emulator from serving.
 
     `authority` is the certificate of the emulator's own, for clients that are to trust it.
     """
@@ -50,6 +54,11 @@ def own_router(
         if fault:
             return JSONResponse({"status": "not ready", "reason": fault}, 503)
         return JSONResponse({"status": "ready"})
+
+    @router.get(f"{OWN_PREFIX}/metrics", tags=["emulator"], response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Counts and gauges for Prometheus."""
+        return Response(expose(), headers={"content-type": CONTENT_TYPE})
 
     if authority:
 

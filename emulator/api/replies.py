@@ -1,5 +1,6 @@
 """Answers as the gateway sends them: which headers go with which body (reference: gateway 6.1, 7.1, 7.2)."""
 
+import re
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ from emulator.protocol.errors import FabricError
 SERVER: Final = "Microsoft-HTTPAPI/2.0"
 WHY_HEADER: Final = "x-emulator-why"
 _JSON_HEADERS: Final = {"content-type": "application/json; charset=utf-8", "x-content-type-options": "nosniff"}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _ERROR: Final = TypeAdapter(ErrorBody)
 _LENGTH_REQUIRED: Final = (
     b'<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">\r\n'
@@ -27,7 +29,7 @@ def json_reply(shape: TypeAdapter[Any], value: object, status: int = 200) -> Res
     return Response(shape.dump_json(value).replace(b"/", rb"\/"), status, _JSON_HEADERS)
 
 
-_EMPTY: Final = {status: Response(b"", status, _JSON_HEADERS) for status in (200, 204, 404)}
+_EMPTY: Final = {status: Response(b"", status, _JSON_HEADERS) for status in (200, 202, 204, 404)}
 
 
 def empty_reply(status: int = 200) -> Response:
@@ -45,7 +47,7 @@ def error_reply(error: FabricError, *, hints: bool) -> Response:
     body: ErrorBody = {"Error": {"Code": error.code, "Message": error.message}}
     reply = json_reply(_ERROR, body, error.status)
     if hints and error.why:
-        reply.headers[WHY_HEADER] = error.why.encode("ascii", "backslashreplace").decode()
+        reply.headers[WHY_HEADER] = _CONTROL.sub(" ", error.why).encode("ascii", "backslashreplace").decode()
     return reply
 
 

@@ -1,4 +1,4 @@
-"""Every route of the service in one list, and the steps the gateway takes before an operation (gateway 0, 1.2).
+"""Every operation of the service in one list, and the steps the gateway takes before an operation (gateway 0, 1.2).
 
 The gateway has no 404 or 405: whatever matches no route, its api-version included, is a bad argument.
 """
@@ -15,20 +15,22 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator.api import cluster, operations
-from emulator.api.exchange import ENTRY, Exchange, Operation
+from emulator.api import operations
+from emulator.api.cluster_routes import CLUSTER_OPERATIONS
+from emulator.api.contract import operation_not_emulated
+from emulator.api.exchange import Exchange, Operation
 from emulator.api.gateway import OWN_PREFIX, Gateway
 from emulator.api.openapi import describe
 from emulator.protocol.api_version import SIZES_SINCE
 from emulator.protocol.errors import invalid_argument
 from emulator.protocol.profile import Profile
 
-_ROOT_PAGE: Final = f"""<!DOCTYPE html>
+_ROOT_PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
 <body><h1>Image Store emulator</h1>
 <p>A local emulator of the Azure Service Fabric Image Store REST API.</p>
 <ul><li><a href="Explorer/">Explorer</a></li>
-<li><a href="{OWN_PREFIX}/docs">API</a></li><li><a href="{OWN_PREFIX}/health/ready">Health</a></li></ul>
+<li><a href="{own}/docs">API</a></li><li><a href="{own}/health/ready">Health</a></li></ul>
 </body></html>
 """
 
@@ -54,7 +56,7 @@ register_url_convertor("content", ContentPathConvertor())
 
 _CONTENT: Final = "/ImageStore/{content_path:content}"
 
-OPERATIONS: Final = (
+_IMAGE_STORE: Final = (
     Operation("GetImageStoreRootContent", "GET", "/ImageStore", operations.get_content, parameters=("token",)),
     Operation("GetImageStoreContent", "GET", _CONTENT, operations.get_content, parameters=("token",)),
     Operation("UploadFile", "PUT", _CONTENT, operations.upload_file, parameters=("bytes",)),
@@ -106,8 +108,9 @@ OPERATIONS: Final = (
         "GetImageStoreFolderSize", "GET", _CONTENT + "/$/FolderSize", operations.get_folder_size, since=SIZES_SINCE
     ),
     Operation("GetImageStoreInfo", "GET", "/ImageStore/$/Info", operations.get_store_info, since=SIZES_SINCE),
-    Operation("GetClusterVersion", "GET", "/$/GetClusterVersion", cluster.get_cluster_version),
 )
+
+OPERATIONS: Final = (*_IMAGE_STORE, *CLUSTER_OPERATIONS)
 
 
 class GatewayRoute(APIRoute):
@@ -146,7 +149,14 @@ def service_router(profile: Profile, exchange: Exchange) -> APIRouter:
                 response_model=None,
                 openapi_extra=describe(operation.path, operation.parameters, operation.handle.__doc__ or ""),
             )
-    router.add_api_route("/", _root, methods=["GET"], include_in_schema=False, response_model=None)
+
+    async def root(request: Request) -> Response:
+        """What a client sees that only asks whether anything answers."""
+        return exchange.note(
+            request.scope, HTMLResponse(_ROOT_PAGE.format(own=request.scope.get("root_path", "") + OWN_PREFIX))
+        )
+
+    router.add_api_route("/", root, methods=["GET"], include_in_schema=False, response_model=None)
     return router
 
 
@@ -161,10 +171,16 @@ def gateway_app(profile: Profile, exchange: Exchange, router: APIRouter) -> ASGI
                 scope.update(matched)
                 await route.app(scope, receive, send)
                 return
+        unavailable = operation_not_emulated(scope["method"], scope["path"])
+        if unavailable:
+            scope["path_params"] = {}
+            response = await exchange.answer(Request(scope, receive), unavailable)
+            await response(scope, receive, send)
+            return
         why = f"no operation of this runtime is a {scope['method']} of such a path"
         await exchange.refuse(scope, invalid_argument(why))(scope, receive, send)
 
-    return Gateway(dispatch, profile, exchange.refuse)
+    return Gateway(dispatch, profile, exchange.refuse, exchange.note)
 
 
 def exists_on(operation: Operation, profile: Profile) -> bool:
@@ -179,9 +195,3 @@ def _endpoint(operation: Operation, exchange: Exchange) -> Endpoint:
         return await exchange.answer(request, operation)
 
     return endpoint
-
-
-async def _root(request: Request) -> Response:
-    """What a client sees that only asks whether anything answers."""
-    request.scope[ENTRY].status = 200
-    return HTMLResponse(_ROOT_PAGE)

@@ -6,14 +6,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from emulator.clock import Clock
 from emulator.control.pattern import Facts, Pattern, parse_fields
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import ERRORS
-from emulator.units import Duration, Size, parse_size, show_duration
+from emulator.units import Duration, Size, parse_size
 
 _SESSIONS_KEPT: Final = 1000
 _ACTS: Final = ("error", "delay", "throttle", "stall", "cut", "reply", "forget")
@@ -26,6 +26,8 @@ def _check_code(value: str) -> str:
 
 
 def _cut_position(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("before, after, or a number of bytes as 1000, 64k or 1MiB")  # noqa: TRY004
     try:
         return value if value in ("before", "after") else parse_size(value)
     except ValueError:
@@ -37,9 +39,6 @@ Cut = Annotated[
     BeforeValidator(_cut_position, json_schema_input_type=int | str),
 ]
 """Where a connection ends: before the work, after it, or after so many bytes of the body."""
-
-Wait = Annotated[Duration, PlainSerializer(show_duration, return_type=str, when_used="json")]
-"""A duration that is shown as it can be given."""
 
 
 class Fault(Pattern):
@@ -54,13 +53,13 @@ class Fault(Pattern):
     probability: float = Field(1.0, gt=0, le=1, description="how likely it is for a request that matches")
     seed: int | None = Field(None, description="makes probability repeatable")
     times: int | None = Field(None, ge=1, description="how often it happens before it is over")
-    lasts: Wait | None = Field(None, description="after how much of the store's time it is over")
+    lasts: Duration | None = Field(None, description="after how much of the store's time it is over")
 
     error: Annotated[str, AfterValidator(_check_code)] = Field("", description="answer this error of the service")
-    delay: Wait | None = Field(None, description="wait this much of the store's time")
+    delay: Duration | None = Field(None, description="wait this much of the store's time")
     when: Literal["before", "after"] = Field("before", description="error and delay: before the work is done, or after")
     throttle: Size | None = Field(None, gt=0, description="take in the body at this many bytes a second")
-    stall: Wait | None = Field(None, description="stop taking in the body for this long, then go on")
+    stall: Duration | None = Field(None, description="stop taking in the body for this long, then go on")
     stall_at: Size = Field(0, ge=0, description="after how many bytes of the body to stall, or at its end")
     cut: Cut | None = Field(
         None, description="cut the connection: before the work, after it, or at that byte of the body or its end"

@@ -43,11 +43,13 @@ class Entry(Facts):
 
     def curl(self, endpoint: str) -> str:
         """The request as a command; a body is a placeholder file, since only its length and hash are known."""
-        command = ["curl", "-sS", "-i", "-X", self.verb]
+        command = ["curl", "-sS", "-i", "--globoff", "--path-as-is", "-X", self.verb]
         if self.range:
             command += ["-H", f"Content-Range: bytes {self.range.start}-{self.range.end}/{self.range.total}"]
         if self.received:
             command += ["--data-binary", f"@{self.received}-bytes"]
+        elif self.verb in ("PUT", "POST"):
+            command += ["-d", ""]
         return shlex.join([*command, endpoint.rstrip("/") + self.target])
 
 
@@ -107,8 +109,8 @@ class Journal:
     _running: dict[int, Entry] = field(default_factory=dict)
     _count: int = 0
     _ended: int = 0
-    _watchers: set[asyncio.Event] = field(default_factory=set)
     _is_closed: bool = False
+    _watchers: set[asyncio.Event] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._entries = deque(maxlen=self.size)
@@ -144,22 +146,22 @@ class Journal:
         """The remembered entries that are meant."""
         return [entry for entry in self._entries if query.selects(entry)]
 
-    def clear(self) -> None:
-        """Forget everything that has ended; numbers go on."""
-        self._entries.clear()
-
     def close(self) -> None:
-        """Nothing more will come: those who follow need not wait."""
+        """The store is gone: whoever follows or waits shall not do so for ever."""
         self._is_closed = True
         for watcher in self._watchers:
             watcher.set()
+
+    def clear(self) -> None:
+        """Forget everything that has ended; numbers go on."""
+        self._entries.clear()
 
     async def wait(self, query: Query, count: int, timeout: timedelta) -> list[Entry]:
         """The entries that are meant, as soon as there are `count` of them, or what there is after `timeout`."""
         with self._watching() as changed:
             try:
                 async with asyncio.timeout(timeout.total_seconds()):
-                    while len(found := self.select(query)) < count:
+                    while len(found := self.select(query)) < count and not self._is_closed:
                         changed.clear()
                         await changed.wait()
             except TimeoutError:
@@ -167,18 +169,16 @@ class Journal:
         return found
 
     async def follow(self, query: Query) -> AsyncIterator[Entry]:
-        """What is remembered of the entries that are meant, and then each as it ends, until the journal is closed."""
+        """What is remembered of the entries that are meant, and then each as it ends, without end."""
         seen = self._ended - len(self._entries)
         with self._watching() as changed:
-            while True:
+            while not self._is_closed:
                 changed.clear()
                 new = min(self._ended - seen, len(self._entries))
                 seen = self._ended
                 for entry in list(islice(self._entries, len(self._entries) - new, None)):
                     if query.selects(entry):
                         yield entry
-                if self._is_closed:
-                    return
                 await changed.wait()
 
     @contextmanager

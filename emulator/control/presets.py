@@ -3,8 +3,12 @@
 The runtime has a switch, ``EnableChaosDuringFileUpload``, that its users cannot reach. Sources are files of
 ``src/prod/src/Management/FileStoreService`` in microsoft/service-fabric. The hooks count over the life of a process and
 in pieces of 3 MiB; so that a test need not send dozens of chunks, presets strike early and once, and `chaos` has the
-published figures. A message the runtime drops is one its gateway waits for until the request's time is up; here the
-answer, ``FABRIC_E_TIMEOUT``, comes at once, and ``delay=`` makes it come late.
+published figures, each counted over all requests of its kind.
+
+A message or reply that the runtime drops is one its gateway waits for until the request's time is up. Here a dropped
+message is answered ``FABRIC_E_TIMEOUT`` at once (``delay=`` makes it come late), and a lost reply is a connection that
+ends, which is what a client sees that waits no longer. Hooks that answer ``NotFound`` "to simulate failover" leave the
+sessions alone; the presets lose them, as a failover does: sessions live in the primary's memory.
 """
 
 from dataclasses import dataclass
@@ -27,14 +31,20 @@ def _commit(**fields: Any) -> dict[str, Any]:
     return {"operation": "CommitImageStoreUploadSession", **fields}
 
 
+def _file(**fields: Any) -> dict[str, Any]:
+    return {"operation": "UploadFile", **fields}
+
+
 def _chunk(**fields: Any) -> dict[str, Any]:
     return {"operation": _CHUNK, **fields}
 
 
 _CHUNKS: Final = "processuploadchunkrequestasyncoperation.cpp, UploadChunkAsyncOperation::OnStart"
 _COMMITS: Final = "processcommituploadsessionrequestasyncoperation.cpp, CommitUploadSessionAsyncOperation::OnStart"
-_REQUESTS: Final = "RequestManager.cpp, the actions"
+_REQUESTS: Final = "RequestManager.cpp, OnProcessRequest"
 _REPLIES: Final = "RequestManager.cpp, OnProcessChunkRequestComplete"
+_FILES: Final = "FileUploadAsyncOperation.cpp, OnBeginFileOperation"
+_SLOW_XML: Final = f"{_FILES}: sleeps 35 s on every 11th file, uploaded or committed, if xml is in its path"
 
 PRESETS: Final = {
     "lost-chunk": Preset(
@@ -49,7 +59,7 @@ PRESETS: Final = {
     ),
     "failover": Preset(
         "at the third chunk all sessions are forgotten, and it is answered NotFound",
-        f"{_CHUNKS}: 'NotFound to simulate failover', the 20th chunk; sessions live in the primary's memory",
+        f"{_CHUNKS}: 'NotFound to simulate failover', the 20th chunk",
         (_chunk(nth=3, forget="sessions", error="NotFound"),),
     ),
     "failover-at-commit": Preset(
@@ -79,8 +89,13 @@ PRESETS: Final = {
     ),
     "slow-commit": Preset(
         "a commit takes 35 seconds, once",
-        "FileUploadAsyncOperation.cpp, OnBeginFileOperation: sleeps 35 s at every 11th file with xml in its path",
+        _SLOW_XML,
         (_commit(times=1, delay="35s"),),
+    ),
+    "slow-file": Preset(
+        "the upload of a whole file with xml in its path takes 35 seconds, once",
+        _SLOW_XML,
+        (_file(path="*xml*", times=1, delay="35s"),),
     ),
     "lost-create-reply": Preset(
         "the first chunk of a session counts, and its answer is lost, once",
@@ -102,6 +117,16 @@ PRESETS: Final = {
         "no hook: what networks do",
         (_chunk(chunk=2, times=1, cut=65_536),),
     ),
+    "lost-file-reply": Preset(
+        "a whole file is stored, and the answer is lost, once",
+        "no hook: what networks do",
+        (_file(times=1, cut="after"),),
+    ),
+    "dropped-file": Preset(
+        "the upload of a whole file comes to nothing, once",
+        "no hook: what busy clusters do",
+        (_file(times=1, error="FABRIC_E_TIMEOUT"),),
+    ),
     "gateway-timeout": Preset(
         "any one request is answered FABRIC_E_TIMEOUT, once",
         "no hook: what busy clusters do",
@@ -109,7 +134,7 @@ PRESETS: Final = {
     ),
     "chaos": Preset(
         "the runtime's whole mix, with its own figures",
-        f"{_CHUNKS}; {_COMMITS}; {_REQUESTS}; {_REPLIES}",
+        f"{_CHUNKS}; {_COMMITS}; {_REQUESTS}; {_REPLIES}; {_FILES}",
         (
             _chunk(range=f"{10 * _PIECE}-{10 * _PIECE}", times=1, forget="chunk", name="chaos: lost chunk"),
             _chunk(nth=20, error="NotFound", name="chaos: failover at a chunk"),
@@ -121,6 +146,8 @@ PRESETS: Final = {
             _chunk(chunk=1, every=13, cut="after", name="chaos: lost reply to a create"),
             _chunk(every=23, cut="after", name="chaos: lost reply to a chunk"),
             _commit(every=11, cut="after", name="chaos: lost reply to a commit"),
+            _file(path="*xml*", every=11, delay="35s", name="chaos: slow file"),
+            _commit(path="*xml*", every=11, delay="35s", name="chaos: slow commit"),
         ),
     ),
 }

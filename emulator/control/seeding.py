@@ -1,7 +1,7 @@
 """Content from a folder, a zip or an ``.sfpkg``, as a client's upload would have left it."""
 
+import lzma
 import os
-import shutil
 import stat
 import zipfile
 import zlib
@@ -14,10 +14,11 @@ from emulator.control.stores import IsolatedStore
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError
+from emulator.storage.errors import NameTakenError
 
 _PIECE: Final = 1024 * 1024
 _TIMEOUT_SECONDS: Final = 60.0
-_BROKEN: Final = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error)
+_BROKEN: Final = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
 
 _Source = tuple[str, Callable[[], IO[bytes]]]
 """A file's path below the folder that is seeded, and how to read it."""
@@ -71,29 +72,65 @@ def _file(location: Path) -> Callable[[], IO[bytes]]:
 def _seed(sources: list[_Source], store: IsolatedStore, into: str, progress: Progress, *, marks: bool) -> int:
     opened = store.opened.store
     progress.total = 2 * len(sources)
+    paths = [_path(store, into, name) for name, _ in sources]
+    everything = [*paths, *(_marks(store, into, paths) if marks else [])]
+    _require_room(store, everything)
     folder = opened.staging.new_name()
     os.mkdir(folder)
     try:
-        staged: dict[ContentPath, str] = {}
-        for name, read in sources:
-            path = _path(store, into, name)
-            staged[path] = f"{folder}/{len(staged)}"
-            with read() as reader, open(staged[path], "wb") as writer:
-                shutil.copyfileobj(reader, writer, _PIECE)
-                writer.flush()
-                opened.staging.sync_file(writer.fileno())
+        for number, (_, read) in enumerate(sources):
+            _unpack(read, f"{folder}/{number}", opened.staging.sync_file)
             progress.step()
-        for path in _marks(store, into, staged) if marks else ():
-            staged[path] = f"{folder}/{len(staged)}"
-            with open(staged[path], "xb"):
+        for number in range(len(sources), len(everything)):
+            with open(f"{folder}/{number}", "xb"):
                 pass
-        for path, location in staged.items():
+        for number, path in enumerate(everything):
             with changing(opened.locks, path, timeout=_TIMEOUT_SECONDS):
-                opened.content.publish(location, path, store.clock.now_ns())
+                opened.content.publish(f"{folder}/{number}", path, store.clock.now_ns())
             progress.step()
+    except NameTakenError as error:
+        raise SeedError(str(error)) from error
+    except FileNotFoundError as error:
+        raise SeedError("the store was replaced meanwhile") from error
     finally:
         opened.staging.discard(folder)
-    return len(staged)
+    return len(everything)
+
+
+def _unpack(read: Callable[[], IO[bytes]], target: str, sync: Callable[[int], None]) -> None:
+    with read() as reader, open(target, "xb") as writer:
+        while True:
+            try:
+                piece = reader.read(_PIECE)
+            except OSError as error:  # some decompressors say so
+                raise SeedError(f"it cannot be read: {error}") from error
+            if not piece:
+                break
+            writer.write(piece)
+        writer.flush()
+        sync(writer.fileno())
+
+
+def _require_room(store: IsolatedStore, paths: list[ContentPath]) -> None:
+    """Raise `SeedError` where two paths are one, or a file is to be where a folder is or is to be."""
+    keys = {path.key for path in paths}
+    if len(keys) < len(paths):
+        raise SeedError("two of its files have one path")
+    for path in paths:
+        above = next((path.key[:depth] for depth in range(1, len(path.key)) if path.key[:depth] in keys), None)
+        if above:
+            raise SeedError(f"{'/'.join(above)} is to be a file and a folder")
+        _require_place(store, path)
+
+
+def _require_place(store: IsolatedStore, path: ContentPath) -> None:
+    content = store.opened.store.content
+    for depth in range(1, len(path.parts) + 1):
+        stored = content.find(store.rules.of(list(path.parts[:depth])))
+        if stored is None:
+            return
+        if stored.is_folder == (depth == len(path.parts)) and not (stored.is_folder and not content.usage(stored)[1]):
+            raise SeedError(f"{'/'.join(stored.parts)} is a {'folder' if stored.is_folder else 'file'} in the store")
 
 
 def _path(store: IsolatedStore, into: str, name: str) -> ContentPath:
@@ -106,9 +143,16 @@ def _path(store: IsolatedStore, into: str, name: str) -> ContentPath:
     return path
 
 
+def _folder(store: IsolatedStore, into: str) -> ContentPath:
+    try:
+        return store.rules.parse(into)
+    except FabricError as error:
+        raise SeedError(f"{into!r} is no path of the image store") from error
+
+
 def _marks(store: IsolatedStore, into: str, files: Iterable[ContentPath]) -> list[ContentPath]:
     """The mark files that are missing among `files`: one for each folder, from `into` down."""
-    top = store.rules.parse(into)
+    top = _folder(store, into)
     folders = {path.parts[:depth] for path in files for depth in range(max(len(top.parts), 1), len(path.parts))}
     wanted = [store.rules.of([*parts, MARK_FILE]) for parts in sorted(folders)]
     given = {path.key for path in files}

@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from emulator.clock import Clock
+from emulator.cluster.application_types import ApplicationTypes, Job
+from emulator.cluster.description import Cluster
 from emulator.control.faults import Faults
 from emulator.control.journal import Journal
+from emulator.control.metrics import Metrics
 from emulator.operations.body import in_thread
 from emulator.operations.content import Content
 from emulator.operations.copying import Copying
-from emulator.operations.expiry import SessionLife
+from emulator.operations.expiry import SessionLife, log_expired
+from emulator.operations.room import Allowance, Room
 from emulator.operations.uploads import Uploads
 from emulator.protocol.content_path import PathRules
 from emulator.protocol.profile import Profile
@@ -30,9 +34,13 @@ from emulator.storage.database import Database
 from emulator.storage.disk import exchange
 from emulator.storage.durability import Sync
 from emulator.storage.layout import DataDirectory, StoreLayout
+from emulator.storage.snapshots import write_arrival
 from emulator.storage.store import Store
 
 DEFAULT: Final = "default"
+_TAKEN: Final = frozenset({"format", "identity", "tls"})
+"""What else there is in the data directory."""
+
 _SESSION_PATHS: Final = 10_000
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -49,22 +57,33 @@ class Opened:
     content: Content
     copying: Copying
     uploads: Uploads
+    room: Room
+    upload_limit: int
+    application_types: ApplicationTypes
+
+    def allowance(self) -> Allowance | None:
+        """What the next PUT may bring, if that is limited."""
+        return Allowance(self.upload_limit, self.room) if self.upload_limit or self.room.limit else None
 
 
 @dataclass(slots=True)
 class IsolatedStore:
     """One store of the emulator.
 
-    `requests` are the tasks of requests that run in it. Clock, faults and journal stay when its content is replaced.
+    `requests` are the tasks of requests that run in it, `since_ns` is when it was opened. Clock, faults and journal
+    stay when its content is replaced.
     """
 
     name: str
     profile: Profile
     rules: PathRules
+    cluster: Cluster
     clock: Clock
+    since_ns: int
     life: SessionLife
     faults: Faults
     journal: Journal
+    metrics: Metrics
     opened: Opened
     requests: set["asyncio.Task[None]"] = field(default_factory=set)
     _session_paths: dict[str, str] = field(default_factory=dict)
@@ -78,6 +97,20 @@ class IsolatedStore:
     def path_of_session(self, session_id: str) -> str:
         """The path of a session that had a chunk not long ago, or ""."""
         return self._session_paths.get(session_id, "")
+
+    def expire(self) -> list[UploadSession]:
+        """Free what expired sessions hold, and answer with these."""
+        expired = self.uploads.expire()
+        log_expired(expired)
+        self.metrics.expired(len(expired))
+        return expired
+
+    def run_later(self, job: Job) -> None:
+        """Do what was accepted and will be answered by questions only; it is ended as requests are."""
+        task = asyncio.create_task(job.run())
+        self.requests.add(task)
+        task.add_done_callback(self.requests.discard)
+        task.add_done_callback(lambda _: job.close())
 
     def find_fault(self) -> str | None:
         """Why the store cannot be used right now, if so."""
@@ -98,17 +131,31 @@ class IsolatedStore:
         """The operations on its upload sessions."""
         return self.opened.uploads
 
+    @property
+    def application_types(self) -> ApplicationTypes:
+        """The operations on its application types."""
+        return self.opened.application_types
+
 
 class Stores:
     """All stores of one server process."""
 
-    def __init__(self, settings: Settings, data: DataDirectory, database: Database, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataDirectory,
+        database: Database,
+        metrics: Metrics,
+        clock: Clock | None = None,
+    ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._data = data
         self._database = database
         self._rules = PathRules(settings.profile)
         self._open: dict[str, IsolatedStore] = {}
         self._change = asyncio.Lock()
+        self.snapshots_lock = asyncio.Lock()
         self._leaving: str | None = None
         self.default = self._open[DEFAULT] = self._make(DEFAULT, clock or Clock())
         if self.default.opened.store.staging.is_alone():
@@ -151,35 +198,46 @@ class Stores:
     async def reset(self, name: str) -> None:
         """Empty a store, and put its clock, faults and journal back to the start."""
 
-        def nothing(layout: StoreLayout) -> list[UploadSession]:
+        def nothing(layout: StoreLayout) -> None:
             layout.create()
-            return []
+            write_arrival(layout, [])
 
         store = await self.replace(name, nothing)
         store.clock.reset()
         store.faults.clear()
         store.journal.clear()
 
-    async def replace(self, name: str, build: Callable[[StoreLayout], list[UploadSession]]) -> IsolatedStore:
+    async def replace(
+        self,
+        name: str,
+        build: Callable[[StoreLayout], None],
+        on_replaced: Callable[[IsolatedStore], None] = lambda _: None,
+    ) -> IsolatedStore:
         """Put other content and sessions in the place of a store's: those that `build` makes in new directories.
 
         If `build` fails, nothing has changed. Raises `SharedDataError` where another process uses the data.
         """
         layout = self._data.spare_store()
         try:
-            sessions = await in_thread(build, layout)
+            await in_thread(build, layout)
             async with self._change:
                 store = await self._opened(store_name(name))
                 with self._ending(store):
                     await _end_requests(store)
-                    await in_thread(self._swap, store, layout, sessions)
+                    await in_thread(self._swap, store, layout)
+                    on_replaced(store)  # before anybody is let in again
         finally:
             _delete_later(layout.root)
         return store
 
     def sweeps(self) -> list[Callable[[], list[UploadSession]]]:
         """What frees the disk of expired sessions, store by store."""
-        return [store.uploads.expire for store in self._open.values()]
+        return [store.expire for store in self._open.values()]
+
+    def stop_watching(self) -> None:
+        """Tell whoever follows or waits for requests that no more will come."""
+        for store in self._open.values():
+            store.journal.close()
 
     def close(self) -> None:
         """Close every store."""
@@ -204,37 +262,47 @@ class Stores:
             name=name,
             profile=settings.profile,
             rules=self._rules,
+            cluster=settings.cluster,
             clock=clock,
+            since_ns=clock.now_ns(),
             life=life,
             faults=Faults(clock),
             journal=Journal(settings.journal, settings.journal_hash_limit),
+            metrics=self._metrics,
             opened=self._open_directories(name, clock, life),
         )
 
     def _open_directories(self, name: str, clock: Clock, life: SessionLife) -> Opened:
         settings = self._settings
         store = Store(self._data.store(name), self._database, self._rules, Sync(settings.durability), name)
+        content = Content(store, clock, settings.page_size)
+        uploads = Uploads(store, life, settings.session_limit)
+        room = Room(
+            settings.store_limit, lambda: content.total_size() + uploads.unpublished_size(), store.staging.is_alone
+        )
         return Opened(
             store,
-            Content(store, clock, settings.page_size),
-            Copying(store, clock, settings.profile),
-            Uploads(store, life),
+            content,
+            Copying(store, clock, settings.profile, room),
+            uploads,
+            room,
+            settings.upload_limit,
+            ApplicationTypes(store, content, clock, settings.profile),
         )
 
-    def _swap(self, store: IsolatedStore, layout: StoreLayout, sessions: list[UploadSession]) -> None:
-        place = self._data.store(store.name).root
+    def _swap(self, store: IsolatedStore, layout: StoreLayout) -> None:
         store.opened.store.close()
         try:
-            with store.opened.store.sessions.replacing(sessions):
-                exchange(str(layout.root), str(place))
+            exchange(str(layout.root), str(self._data.store(store.name).root))
         finally:
             store.opened = self._open_directories(store.name, store.clock, store.life)
 
     def _drop(self, store: IsolatedStore) -> Path:
         trash = self._data.spare_store().root
         store.opened.store.close()
+        self._data.store(store.name).root.rename(trash)
         with store.opened.store.sessions.replacing([]):
-            self._data.store(store.name).root.rename(trash)
+            pass
         return trash
 
     @contextmanager
@@ -251,7 +319,7 @@ class Stores:
 
 def store_name(name: str) -> str:
     """The name, if it can be a store's; raises `ValueError`."""
-    if not _NAME.fullmatch(name) or name == "format":
+    if not _NAME.fullmatch(name) or name in _TAKEN:
         raise ValueError(
             f"{name!r} names no store: lower-case letters, digits, - and _, at most 63, neither - nor _ at an end"
         )

@@ -16,6 +16,7 @@ from emulator.protocol.limits import PAGE_SIZE
 from emulator.storage.content_tree import FileEntry, FolderEntry, Stored
 from emulator.storage.disk import AppendingWriter, read_pieces, write_file
 from emulator.storage.errors import LockTimeoutError
+from emulator.storage.sessions import StagedUsage
 from emulator.storage.store import Store
 
 RESERVED: Final = frozenset({"store", "windowsfabricstore"})
@@ -133,16 +134,12 @@ class Content:
 
     async def delete(self, path: ContentPath, timeout: float) -> None:
         """Delete a file, or a folder with all that is in it; nothing there is fine too (store 5)."""
-        if path.is_root:
-            raise invalid_argument("the path names the store itself")
-        if is_reserved(path):
-            raise FabricError(
-                "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {path.name} for itself"
-            )
+        require_deletable(path)
         async with self._turns.take(timeout):
-            await in_thread(self._delete, path, timeout)
+            await in_thread(self.remove, path, timeout)
 
-    def _delete(self, path: ContentPath, timeout: float) -> None:
+    def remove(self, path: ContentPath, timeout: float) -> None:
+        """Delete whatever is at `path`, the cluster's own folders too, right here on this thread."""
         trash = self._store.staging.new_name()
         with changing(self._store.locks, path, timeout=timeout):
             stored = self._store.content.find(path)
@@ -178,7 +175,12 @@ class Content:
             raise file_not_found("the folder has no files, so it does not exist")
         return stored, size
 
-    def store_info(self, staged: Usage) -> StoreInfo:
+    def total_size(self) -> int:
+        """The bytes of all files."""
+        root = self._store.content.find(self._rules.of([]))
+        return self._store.content.usage(root)[0] if root else 0
+
+    def store_info(self, staged: StagedUsage) -> StoreInfo:
         """The figures of the whole store; `staged` is what upload sessions hold."""
         register, copied = Usage(0, 0), Usage(0, 0)
         root = self._store.content.find(self._rules.of([]))
@@ -191,7 +193,8 @@ class Content:
                     register = Usage(register.used_space + size, register.file_count + count)
             copied = Usage(total.used_space - register.used_space, total.file_count - register.file_count)
         capacity, available = self._store.disk_space()
-        return StoreInfo(capacity, available, Usage(*self._store.metadata_usage()), staged, copied, register)
+        metadata, staging = Usage(*self._store.metadata_usage()), Usage(staged.byte_count, staged.chunk_count)
+        return StoreInfo(capacity, available, metadata, staging, copied, register)
 
     def _store_at_once(self, staged: str, content: bytes, path: ContentPath) -> bool:
         """Store a small file right here, on the event loop, when nothing could make it wait; false when it might.
@@ -223,6 +226,16 @@ class Content:
     def _token(self, entry: FileEntry | FolderEntry) -> str:
         text = self._rules.text(entry.parts)
         return text + self._rules.separator if isinstance(entry, FolderEntry) else text
+
+
+def require_deletable(path: ContentPath) -> None:
+    """Raise for what nobody may delete: the store itself, and the cluster's own folders (store 1.6)."""
+    if path.is_root:
+        raise invalid_argument("the path names the store itself")
+    if is_reserved(path):
+        raise FabricError(
+            "FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", why=f"the cluster keeps {path.name} for itself"
+        )
 
 
 def is_reserved(path: ContentPath) -> bool:

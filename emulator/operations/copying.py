@@ -9,11 +9,12 @@ from emulator.clock import Clock
 from emulator.operations.body import Turns, in_thread
 from emulator.operations.content import is_reserved
 from emulator.operations.path_locks import changing
+from emulator.operations.room import Room
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.copy_description import CopyDescription
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument, shortened
 from emulator.protocol.profile import Profile
-from emulator.storage.content_tree import Stored, clone_file
+from emulator.storage.content_tree import ContentTree, Stored, clone_file
 from emulator.storage.store import Store
 
 _COPIES_AT_ONCE: Final = 4
@@ -22,11 +23,12 @@ _COPIES_AT_ONCE: Final = 4
 class Copying:
     """The copy operation of one store."""
 
-    def __init__(self, store: Store, clock: Clock, profile: Profile) -> None:
+    def __init__(self, store: Store, clock: Clock, profile: Profile, room: Room) -> None:
         self._store = store
         self._rules = store.rules
         self._clock = clock
         self._profile = profile
+        self._room = room
         self._turns = Turns()
 
     async def copy(self, description: CopyDescription, timeout: float) -> None:
@@ -75,9 +77,10 @@ class Copying:
             return
         staged = self._store.staging.new_name()
         try:
-            self._clone(source, staged)
-            self._store.staging.sync_tree(staged)
-            after = self._store.content.publish_copy(staged, destination)
+            with self._room.taking(lambda: source.size):
+                _clone(source, staged, self._date_of_copy)
+                self._store.staging.sync_tree(staged)
+                after = self._store.content.publish_copy(staged, destination)
         finally:
             self._store.staging.discard(staged)
         if before:
@@ -95,34 +98,20 @@ class Copying:
             )
         if destination.contains(source_path) or (before and source_path.contains(destination)):
             raise invalid_argument("a folder cannot be copied over itself or over a folder it lies in")
+        is_named = self._is_skipped(description)
+
+        def is_skipped(parts: tuple[str, ...]) -> bool:
+            is_top_mark = len(parts) == 1 and self._rules.fold(parts[0]) == MARK_FILE
+            return is_named(parts[-1]) and not is_top_mark
+
         staged = self._store.staging.new_name()
         try:
-            self._clone_folder(source, staged, self._is_skipped(description))
-            self._store.staging.sync_tree(staged)
-            self._store.content.publish_folder(staged, destination)
+            with self._room.taking(lambda: self._store.content.usage(source)[0]):
+                clone_folder(self._store.content, source, staged, self._date_of_copy, is_skipped)
+                self._store.staging.sync_tree(staged)
+                self._store.content.publish_folder(staged, destination)
         finally:
             self._store.staging.discard(staged)
-
-    def _clone_folder(self, source: Stored, staged: str, is_skipped: Callable[[str], bool]) -> None:
-        depth = len(source.parts)
-        targets: dict[str, Stored] = {}
-        for file in self._store.content.files(source):
-            parts = file.parts[depth:]
-            is_top_mark = self._rules.fold(file.parts[-1]) == MARK_FILE and len(parts) == 1
-            if is_top_mark or not is_skipped(parts[-1]):
-                targets["/".join([staged, *parts])] = file
-        for folder in sorted({os.path.dirname(target) for target in targets}):
-            os.makedirs(folder, exist_ok=True)
-        with ThreadPoolExecutor(_COPIES_AT_ONCE, thread_name_prefix="copy") as pool:
-            for _ in pool.map(self._clone, targets.values(), targets):
-                pass
-
-    def _clone(self, source: Stored, target: str) -> None:
-        """Copy one file; one that is gone since it was listed is not found, as in the original (store 4.5)."""
-        try:
-            clone_file(source, target, self._date_of_copy(source))
-        except FileNotFoundError:
-            raise file_not_found("the source was deleted while it was copied") from None
 
     def _has_mark(self, folder: ContentPath) -> bool:
         mark = self._store.content.find(self._rules.of([*folder.parts, MARK_FILE]))
@@ -136,3 +125,31 @@ class Copying:
     def _date_of_copy(self, source: Stored) -> int:
         """Windows keeps the source's date, Linux writes the data anew (store 2.3)."""
         return source.modified_ns if self._profile.is_windows else self._clock.now_ns()
+
+
+def clone_folder(
+    tree: ContentTree,
+    source: Stored,
+    staged: str,
+    date_of_copy: Callable[[Stored], int],
+    is_skipped: Callable[[tuple[str, ...]], bool] = lambda _: False,
+) -> None:
+    """Copy a folder of `tree` to the new folder `staged`; files are skipped by their path in it.
+
+    Raises ``FABRIC_E_FILE_NOT_FOUND`` for a file that is gone since it was listed, as in the original (store 4.5).
+    """
+    depth = len(source.parts)
+    files = [file for file in tree.files(source) if not is_skipped(file.parts[depth:])]
+    targets = ["/".join([staged, *file.parts[depth:]]) for file in files]
+    for folder in sorted({staged, *map(os.path.dirname, targets)}):
+        os.makedirs(folder, exist_ok=True)
+    with ThreadPoolExecutor(_COPIES_AT_ONCE, thread_name_prefix="copy") as pool:
+        for _ in pool.map(lambda source, target: _clone(source, target, date_of_copy), files, targets):
+            pass
+
+
+def _clone(source: Stored, target: str, date_of_copy: Callable[[Stored], int]) -> None:
+    try:
+        clone_file(source, target, date_of_copy(source))
+    except FileNotFoundError:
+        raise file_not_found("the source was deleted while it was copied") from None

@@ -45,30 +45,40 @@ class SessionLife:
         now_ns = self.clock.now_ns()
         if self.mode is Expiry.EXACT:
             return now_ns - self._timeout_ns
-        if self._first_ns is None or now_ns < self._first_ns + self._timeout_ns:
+        if self._first_ns is None or now_ns < self._first_ns:
+            self._first_ns = now_ns  # sweeping begins now: it was not on before, or the clock was moved back
+        if now_ns < self._first_ns + self._timeout_ns:
             return 0
         every_ns = SWEEP_EVERY // timedelta(microseconds=1) * 1000
         sweeps = (now_ns - self._first_ns - self._timeout_ns) // every_ns
         return self._first_ns + sweeps * every_ns
 
+    def set_mode(self, mode: Expiry) -> None:
+        """Choose when sessions end; sweeping begins now."""
+        self.mode = mode
+        self._first_ns = self.clock.now_ns()
+
+    def clock_was_changed(self) -> None:
+        """Sweeps that were due in a future that is no more are due from now on."""
+        if self._first_ns is not None:
+            self._first_ns = min(self._first_ns, self.clock.now_ns())
+
     def began(self, is_first: Callable[[], bool]) -> None:
         """A session comes to be; `is_first` says whether there is no other."""
-        if self.mode is Expiry.SWEPT and (self._first_ns is None or is_first()):
+        if self.mode is Expiry.SWEPT and is_first():
             self._first_ns = self.clock.now_ns()
 
 
-async def sweep_forever(sweeps: Callable[[], Iterable[Callable[[], list[UploadSession]]]], interval: timedelta) -> None:
+async def sweep_forever(sweeps: Callable[[], Iterable[Callable[[], object]]], interval: timedelta) -> None:
     """Do all `sweeps` every `interval` of machine time until cancelled; one that fails is logged and tried again."""
     while True:
         await asyncio.sleep(interval.total_seconds())
         for sweep in sweeps():
             try:
-                expired = await in_thread(sweep)
+                await in_thread(sweep)
             except Exception as error:  # noqa: BLE001, RUF100  # a sweep that fails must not be the last one
                 is_expected = as_fabric_error(error) is not None
                 _log.error("could not sweep expired upload sessions: %s", error, exc_info=not is_expected)
-            else:
-                log_expired(expired)
 
 
 def log_expired(sessions: Iterable[UploadSession]) -> None:

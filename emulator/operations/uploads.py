@@ -4,14 +4,13 @@ import threading
 import time
 
 from emulator.operations.body import Body, Piece, Turns, in_thread
-from emulator.operations.content import Usage
 from emulator.operations.expiry import SessionLife
 from emulator.operations.path_locks import changing
 from emulator.protocol.content_range import ContentRange
 from emulator.protocol.errors import FabricError, invalid_argument, range_not_satisfiable
 from emulator.protocol.upload_session import UploadSession
 from emulator.storage.content_tree import Stored
-from emulator.storage.sessions import SessionRows
+from emulator.storage.sessions import SessionRows, StagedUsage
 from emulator.storage.staging import ChunkFile, OpeningFile
 from emulator.storage.store import Store
 from emulator.units import show_duration
@@ -37,8 +36,9 @@ def _unknown(session_id: str, life: SessionLife) -> str:
 class Uploads:
     """The operations on upload sessions of one store."""
 
-    def __init__(self, store: Store, life: SessionLife) -> None:
+    def __init__(self, store: Store, life: SessionLife, session_limit: int = 0) -> None:
         self._store = store
+        self._session_limit = session_limit
         self._life = life
         self._clock = life.clock
         if store.sessions.tokens():
@@ -75,10 +75,13 @@ class Uploads:
         """The sessions on exactly that text of a path."""
         return self._store.sessions.find_by_path(path, self.alive_since_ns)
 
-    def staged(self) -> Usage:
+    def staged(self) -> StagedUsage:
         """What the chunks of all living sessions take."""
-        usage = self._store.sessions.usage(self.alive_since_ns)
-        return Usage(usage.byte_count, usage.chunk_count)
+        return self._store.sessions.usage(self.alive_since_ns)
+
+    def unpublished_size(self) -> int:
+        """Bytes of the chunks of living sessions that no commit has made content of."""
+        return self._store.sessions.unpublished_size(self.alive_since_ns)
 
     async def commit(self, session_id: str, timeout: float) -> None:
         """Publish the file of a complete session. Its session stays, and committing it again is fine.
@@ -164,6 +167,14 @@ class Uploads:
             self._store.staging.link_session(session.staging, staged)
         except FileNotFoundError:
             raise _not_found(f"the bytes of session {session.session_id} are lost") from None
+
+    def require_place(self, rows: SessionRows) -> None:
+        """Raise ``FABRIC_E_SERVICE_TOO_BUSY`` if there are as many sessions as there may be."""
+        if self._session_limit and rows.count(self.alive_since_ns) >= self._session_limit:
+            raise FabricError(
+                "FABRIC_E_SERVICE_TOO_BUSY",
+                why=f"there are {self._session_limit} upload sessions, committed ones included, and no more are let in",
+            )
 
     @property
     def alive_since_ns(self) -> int:
@@ -380,6 +391,7 @@ class Arrival:
     def _create(self, rows: SessionRows, file: ChunkFile, opening: OpeningFile) -> None:
         session = UploadSession(self._session_id, self._path, self._chunk.total, 0, opening.token)
         session.take_chunk(self._chunk, file.body_length, self._uploads.now_ns())
+        self._uploads.require_place(rows)
         self._expired = rows.delete(self._session_id)
         self._uploads.life.began(lambda: rows.is_empty(self._uploads.alive_since_ns))
         with self._staging.adopting(opening):

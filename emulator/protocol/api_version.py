@@ -16,6 +16,11 @@ SIZES_SINCE: Final = Decimal("6.5")
 _UNPAGED: Final = frozenset({Decimal("1.0"), Decimal("2.0"), Decimal("3.0")})
 _ISO_DATES_SINCE: Final = Decimal("3.0")
 _BARE_EMPTY_LISTING_SINCE: Final = Decimal("6.2")
+_ENTITIES_UNPAGED: Final = Decimal("1.0")
+_TYPES_PAGED_ABOVE: Final = Decimal("3.0")
+_NO_CONTENT_FOR_NO_TYPES: Final = Decimal("4.0")
+_KINDS_ABOVE: Final = Decimal("6.0")
+_DEPLOYED_PAGED_SINCE: Final = Decimal("6.1")
 
 
 class ApiVersion:
@@ -35,6 +40,36 @@ class ApiVersion:
     def writes_iso_dates(self) -> bool:
         """Below 3.0 dates are decimal ticks of 100 ns since 1601."""
         return self.number >= _ISO_DATES_SINCE
+
+    @property
+    def names_enumerations(self) -> bool:
+        """Below 3.0 the values of enumerations are numbers (``httpgateway/HandlerUriTemplate.h``)."""
+        return self.number >= _ISO_DATES_SINCE
+
+    @property
+    def lists_entities_bare(self) -> bool:
+        """Exactly 1.0 lists nodes and applications without paging (``httpgateway/NodesHandler.cpp``)."""
+        return self.number == _ENTITIES_UNPAGED
+
+    @property
+    def lists_types_bare(self) -> bool:
+        """Application types are paged above 3.0 (``httpgateway/ApplicationTypesHandler.cpp``)."""
+        return self.number <= _TYPES_PAGED_ABOVE
+
+    @property
+    def says_no_types_with_204(self) -> bool:
+        """Exactly 4.0 answers an empty list of application types with 204 (the same)."""
+        return self.number == _NO_CONTENT_FOR_NO_TYPES
+
+    @property
+    def provisions_by_kind(self) -> bool:
+        """Above 6.0 a request to provision says by its ``Kind`` what is meant (the same)."""
+        return self.number > _KINDS_ABOVE
+
+    @property
+    def lists_deployed_bare(self) -> bool:
+        """Below 6.1 the applications on a node are listed without paging (published REST contract)."""
+        return self.number < _DEPLOYED_PAGED_SINCE
 
     @property
     def empty_listing_has_content_type(self) -> bool:

@@ -34,6 +34,9 @@ ERRORS: Final = _table(
     ErrorEntry("FABRIC_E_PATH_TOO_LONG", 400, "Path is too long"),
     ErrorEntry("FABRIC_E_INVALID_OPERATION", 400, "The operation is invalid."),
     ErrorEntry("FABRIC_E_IMAGEBUILDER_RESERVED_DIRECTORY_ERROR", 400),
+    ErrorEntry(
+        "FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR", 400, "There is a content validation error in the manifest file(s)"
+    ),
     ErrorEntry("FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE", 400),
     ErrorEntry("FABRIC_E_INVALID_UPLOAD_SESSION_ID", 400, "The upload session identity is invalid."),
     ErrorEntry("FABRIC_E_SERVER_AUTHENTICATION_FAILED", 401, "Failed to authenticate server identity"),
@@ -42,9 +45,20 @@ ERRORS: Final = _table(
     ErrorEntry("FABRIC_E_FILE_NOT_FOUND", 404, "File not found"),
     ErrorEntry("FABRIC_E_DIRECTORY_NOT_FOUND", 404, "Directory not found"),
     ErrorEntry("FABRIC_E_SERVICE_DOES_NOT_EXIST", 404, "Service does not exist."),
+    ErrorEntry("FABRIC_E_APPLICATION_TYPE_NOT_FOUND", 404, "Application type and version not found"),
+    ErrorEntry("FABRIC_E_SERVICE_MANIFEST_NOT_FOUND", 404, "Service Manifest not found"),
+    ErrorEntry("FABRIC_E_NODE_NOT_FOUND", 404, "Node not found."),
+    ErrorEntry("FABRIC_E_HEALTH_ENTITY_NOT_FOUND", 404, "Entity not found in Health Store"),
     ErrorEntry("NotFound", 404),
     ErrorEntry("FABRIC_E_WRITE_CONFLICT", 409, "Write conflict."),
     ErrorEntry("FABRIC_E_UPLOAD_SESSION_ID_CONFLICT", 409),
+    ErrorEntry("FABRIC_E_APPLICATION_TYPE_ALREADY_EXISTS", 409, "Application type and version already exists"),
+    ErrorEntry(
+        "FABRIC_E_APPLICATION_TYPE_PROVISION_IN_PROGRESS",
+        409,
+        "Cannot provision multiple versions of the same application type simultaneously.",
+    ),
+    ErrorEntry("FABRIC_E_APPLICATION_TYPE_IN_USE", 409, "Application type and version is still in use"),
     ErrorEntry("FABRIC_E_VALUE_TOO_LARGE", 413, "Invalid argument"),
     ErrorEntry("FABRIC_E_MESSAGE_TOO_LARGE", 413, "Fabric Message is too large"),
     ErrorEntry("E_FAIL", 500),
@@ -63,6 +77,7 @@ ERRORS: Final = _table(
         "on the file or the process does not have access to the file location.",
     ),
     ErrorEntry("FABRIC_E_CONNECTION_DENIED", 500, "Not authorized to connect"),
+    ErrorEntry("FABRIC_E_IMAGEBUILDER_UNEXPECTED_ERROR", 500, "The Image Builder encountered an unexpected error."),
     ErrorEntry("OperationsPending", 500),
     ErrorEntry("FileStoreServiceNotReady", 500),
     ErrorEntry("StagingFileNotFound", 500),
@@ -107,7 +122,7 @@ ERRORS: Final = _table(
     ErrorEntry("FABRIC_E_COMMUNICATION_ERROR", 504, _NOT_REACHABLE),
     ErrorEntry("FABRIC_E_OPERATION_NOT_COMPLETE", 504, "The operation has not completed."),
 )
-"""All codes an Image Store operation can surface, by code (reference: gateway 6.2 and 6.3)."""
+"""All codes an operation can surface, by code (reference: gateway 6.2 and 6.3)."""
 
 
 class FabricError(Exception):

@@ -38,6 +38,7 @@ RUNTIME_BUILDS: Final = {
 NEWEST_RUNTIME: Final = "11.8"
 
 _SIZES_SINCE: Final = Decimal("6.5")
+_CLEAN_UP_SINCE: Final = Decimal("7.2")
 _WINDOWS_FORBIDDEN: Final = frozenset('<>:"|?*') | frozenset(map(chr, range(32)))
 _LINUX_FORBIDDEN: Final = frozenset("\0")
 
@@ -70,6 +71,11 @@ class Profile:
     def reports_sizes(self) -> bool:
         """``$/FolderSize`` and ``$/Info`` came with runtime 6.5 (gateway 9.2)."""
         return self.newest_api_version >= _SIZES_SINCE
+
+    @property
+    def cleans_up_packages(self) -> bool:
+        """Since 7.2 an uploaded package is deleted once it is registered, unless the request says otherwise."""
+        return self.newest_api_version >= _CLEAN_UP_SINCE
 
     @property
     def is_windows(self) -> bool:

@@ -156,15 +156,19 @@ class ContentTree:
             if not current.is_folder:
                 yield current
                 continue
-            try:
-                folder = self._read(current.location)
-            except _GONE:
-                continue
-            for name in [*folder.files.values(), *folder.folders.values()]:
-                location = f"{current.location}/{name}"
-                status = _status(location)
-                if status:
-                    pending.append(Stored((*current.parts, name), location, status))
+            pending += self.children(current)
+
+    def children(self, folder: Stored) -> Iterator[Stored]:
+        """Files and folders of one level, in no order."""
+        try:
+            reading = self._read(folder.location)
+        except _GONE:
+            return
+        for name in [*reading.files.values(), *reading.folders.values()]:
+            location = f"{folder.location}/{name}"
+            status = _status(location)
+            if status:
+                yield Stored((*folder.parts, name), location, status)
 
     def usage(self, stored: Stored) -> tuple[int, int]:
         """(bytes, number of files) at or below `stored`."""

@@ -12,6 +12,7 @@
           locks                  empty; its byte ranges are locked, see `locks`
           sessions/<token>       bytes of one upload session, each chunk at its offset
           sessions/<token>.contested   written when two requests fought for one range, see `staging`
+          arrival.json           sessions of a store that was put here, until they are in the database
           workers/<id>.lock      held by a running server process
           workers/<id>/...       bytes that process is receiving: swept when it is gone
       <name>/                    another store, as tests make them
@@ -55,6 +56,11 @@ class StoreLayout:
     def workers(self) -> Path:
         """One lock and one directory for each running server process."""
         return self.root / "staging" / "workers"
+
+    @property
+    def arrival(self) -> Path:
+        """Sessions that come with these directories, to be put into the database when they are opened."""
+        return self.root / "staging" / "arrival.json"
 
     @property
     def locks(self) -> Path:

@@ -23,7 +23,9 @@ _FIND_TO_CHANGE = _FIND.with_for_update()
 _FIND_BY_PATH = select(_TABLE).where(_MINE, _COLUMNS.path == bindparam("path"), _ALIVE).order_by(_COLUMNS.session_id)
 _FIND_ALL = select(_TABLE).where(_MINE, _ALIVE).order_by(_COLUMNS.path, _COLUMNS.session_id)
 _FIND_EXPIRED = select(_TABLE).where(_MINE, ~_ALIVE).with_for_update(skip_locked=True)
-_USAGE = select(func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
+_USAGE = select(func.count(), func.sum(_COLUMNS.byte_count), func.sum(_COLUMNS.chunk_count)).where(_MINE, _ALIVE)
+_UNPUBLISHED = select(func.sum(_COLUMNS.byte_count)).where(_MINE, _ALIVE, _COLUMNS.published == "")
+_COUNT = select(func.count()).where(_MINE, _ALIVE)
 _TOKENS = select(_COLUMNS.staging).where(_MINE)
 _TOKEN = select(_COLUMNS.staging).where(_MINE, _THIS)
 _INSERT = insert(_TABLE)
@@ -37,8 +39,9 @@ _REPUBLISHED = (
 
 @dataclass(frozen=True, slots=True)
 class StagedUsage:
-    """What the chunks of a store's sessions take: bytes, and their number."""
+    """A store's sessions, and what their chunks take: bytes, and their number."""
 
+    session_count: int
     byte_count: int
     chunk_count: int
 
@@ -74,8 +77,13 @@ class SessionTable:
         """What all sessions have staged."""
         with self._database.read() as connection:
             values = {"mine": self._store, "alive_since": alive_since_ns}
-            byte_count, chunk_count = connection.execute(_USAGE, values).one()
-        return StagedUsage(int(byte_count or 0), int(chunk_count or 0))
+            session_count, byte_count, chunk_count = connection.execute(_USAGE, values).one()
+        return StagedUsage(session_count, int(byte_count or 0), int(chunk_count or 0))
+
+    def unpublished_size(self, alive_since_ns: int) -> int:
+        """Bytes that sessions which were not committed have staged."""
+        with self._database.read() as connection:
+            return int(connection.scalar(_UNPUBLISHED, {"mine": self._store, "alive_since": alive_since_ns}) or 0)
 
     def tokens(self) -> set[str]:
         """The staging files that rows name, those of expired sessions included."""
@@ -141,6 +149,11 @@ class SessionRows:
     def update(self, session: UploadSession) -> None:
         """Write a changed session back."""
         self._connection.execute(_UPDATE, {"mine": self._store, "this": session.session_id, **_values(session)})
+
+    def count(self, alive_since_ns: int) -> int:
+        """How many sessions are alive; nobody else who asks can add one until the transaction ends."""
+        self._database.claim(self._connection, f"sessions {self._store}")
+        return int(self._connection.scalar(_COUNT, {"mine": self._store, "alive_since": alive_since_ns}) or 0)
 
     def is_empty(self, alive_since_ns: int) -> bool:
         """Whether no session is alive."""

@@ -15,6 +15,7 @@ import base64
 import dataclasses
 import json
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -34,8 +35,10 @@ OnFile = Callable[[], None]
 """Called for each file that is done."""
 
 
-def save(layout: StoreLayout, sessions: list[UploadSession], target: Path, now_ns: int, on_file: OnFile) -> int:
-    """Put a store's content and `sessions` into the new directory `target`; answers with the number of files."""
+def save(
+    layout: StoreLayout, sessions: list[UploadSession], target: Path, times: dict[str, Any], on_file: OnFile
+) -> int:
+    """Put a store's content, `sessions` and `times` into the new directory `target`; answers with how many files."""
     target.mkdir(parents=True)
     count = _link_tree(layout.content, target / _CONTENT, on_file)
     (target / _SESSIONS).mkdir()
@@ -47,13 +50,13 @@ def save(layout: StoreLayout, sessions: list[UploadSession], target: Path, now_n
             continue  # deleted while we looked
         kept.append(_as_json(session))
         on_file()
-    state = {"format": SNAPSHOT_FORMAT, "now_ns": str(now_ns), "sessions": kept}
+    state = {"format": SNAPSHOT_FORMAT, "times": times, "sessions": kept}
     (target / _STATE).write_text(json.dumps(state, indent=1))
     return count + len(kept)
 
 
-def restore(source: Path, layout: StoreLayout, on_file: OnFile) -> tuple[list[UploadSession], int]:
-    """Put a snapshot into the directories of a new store; answers with its sessions and its time.
+def restore(source: Path, layout: StoreLayout, on_file: OnFile) -> dict[str, Any]:
+    """Put a snapshot into the directories of a new store, its sessions too; answers with the times that were kept.
 
     Raises `NewerDataError` for a snapshot that a newer emulator made.
     """
@@ -65,9 +68,28 @@ def restore(source: Path, layout: StoreLayout, on_file: OnFile) -> tuple[list[Up
     _link_tree(source / _CONTENT, layout.content, on_file)
     sessions = [_from_json(each) for each in state["sessions"]]
     for session in sessions:
-        _put_session(source / _SESSIONS / session.staging, layout.sessions / session.staging, session)
+        kept, session.staging = session.staging, secrets.token_hex(16)  # no other session's row can mean this file
+        _put_session(source / _SESSIONS / kept, layout.sessions / session.staging, session)
         on_file()
-    return sessions, int(state["now_ns"])
+    write_arrival(layout, sessions)
+    times: dict[str, Any] = state["times"]
+    return times
+
+
+def write_arrival(layout: StoreLayout, sessions: list[UploadSession]) -> None:
+    """Let directories that are to become a store's bring their sessions with them.
+
+    So directories and sessions change in the one step in which the directories do, whatever dies when.
+    """
+    layout.arrival.write_text(json.dumps([_as_json(session) for session in sessions]))
+
+
+def read_arrival(layout: StoreLayout) -> list[UploadSession] | None:
+    """The sessions that came with these directories, if they did not find their way into the database yet."""
+    try:
+        return [_from_json(each) for each in json.loads(layout.arrival.read_text())]
+    except FileNotFoundError:
+        return None
 
 
 def count_files(location: Path) -> int:

@@ -12,6 +12,7 @@ from emulator.storage.errors import reason_of
 from emulator.storage.layout import StoreLayout
 from emulator.storage.locks import NamedLocks
 from emulator.storage.sessions import SessionTable
+from emulator.storage.snapshots import read_arrival
 from emulator.storage.staging import Staging
 
 
@@ -21,14 +22,31 @@ class Store:
     def __init__(
         self, layout: StoreLayout, database: Database, rules: PathRules, sync: Sync, name: str = "default"
     ) -> None:
+        is_new = not layout.content.exists()
         layout.create()
         self._layout = layout
+        self._sync = sync
         self.rules = rules
         self.locks = NamedLocks(layout.locks)
         self.staging = Staging(layout, self.locks, sync)
         self.content = ContentTree(str(layout.content), rules, self.locks, sync, self.staging.is_alone)
         self.sessions = SessionTable(database, name)
+        self._take_arrival(is_new=is_new)
         self.staging.sweep_sessions(self.sessions.tokens)
+
+    def _take_arrival(self, *, is_new: bool) -> None:
+        """Sessions are those that came with the directories; with new ones none did, whatever was here before."""
+        arrived = read_arrival(self._layout)
+        if arrived is None and is_new and self.staging.is_alone():
+            arrived = []
+        if arrived is not None:
+            with self.sessions.replacing(arrived):
+                pass
+            self._layout.arrival.unlink(missing_ok=True)
+
+    def unpacked(self, folder: str) -> ContentTree:
+        """A folder outside the content, read by the same rules."""
+        return ContentTree(folder, self.rules, self.locks, self._sync, self.staging.is_alone)
 
     def disk_space(self) -> tuple[int, int]:
         """(capacity, available) bytes of the file system the content is on."""

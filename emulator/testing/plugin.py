@@ -34,6 +34,7 @@ _EFFECTS: "Final[dict[str, Callable[[ImageStore, Any, Path], object]]]" = {
 
 OPTIONS: Final = (*_EFFECTS, "lint")
 _STORE: Final = pytest.StashKey["ImageStore"]()
+_HAS_FAILED: Final = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,10 +84,10 @@ def image_store(request: pytest.FixtureRequest, image_store_server: str) -> Iter
         options |= marker.kwargs
     try:
         with server.fresh() as store:
-            _prepare(store, options, request.node.path.parent)
             request.node.stash[_STORE] = store
+            _prepare(store, options, request.node.path.parent)
             yield store
-            if options.get("lint"):
+            if options.get("lint") and not request.node.stash.get(_HAS_FAILED, False):
                 _require_no_findings(store)
     except UnreachableError as error:
         pytest.fail(str(error), pytrace=False)
@@ -96,6 +97,7 @@ def image_store(request: pytest.FixtureRequest, image_store_server: str) -> Iter
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add journal and sessions of the store to the report of a test that failed."""
     report = yield
+    item.stash[_HAS_FAILED] = report.failed
     if report.failed and report.when != "teardown" and _STORE in item.stash:
         try:
             found = item.stash[_STORE].report()
@@ -118,7 +120,7 @@ def _prepare(store: "ImageStore", options: dict[str, Any], folder: Path) -> None
         if name in options:
             try:
                 put_into_effect(store, options[name], folder)
-            except (ControlError, OSError) as error:
+            except (ControlError, OSError, TypeError, ValueError) as error:
                 pytest.fail(f"@pytest.mark.{_MARKER}({name}={options[name]!r}): {error}", pytrace=False)
 
 

@@ -32,7 +32,10 @@ def _build_service(folder: Path, name: str, random_: random.Random) -> None:
     _write(
         folder / "ServiceManifest.xml",
         f'<ServiceManifest xmlns="{FABRIC}" Name="{name}" Version="1.0.0">\n'
-        '  <CodePackage Name="Code" Version="1.0.0"/>\n'
+        f'  <ServiceTypes><StatelessServiceType ServiceTypeName="{name.replace(" ", "")}Type"/></ServiceTypes>\n'
+        '  <CodePackage Name="Code" Version="1.0.0">\n'
+        "    <EntryPoint><ExeHost><Program>service.bin</Program></ExeHost></EntryPoint>\n"
+        "  </CodePackage>\n"
         '  <ConfigPackage Name="Config" Version="1.0.0"/>\n'
         '  <DataPackage Name="Data" Version="1.0.0"/>\n'
         "</ServiceManifest>\n",

@@ -1,11 +1,13 @@
 """Half an hour passes in a millisecond, and everything that tells time follows the clock."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from emulator.client import Control, ControlError
 from tests.control.service import Service, new_session
+from tests.support.waiting import eventually
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -105,8 +107,49 @@ def test_a_store_that_was_swept_empty_counts_anew_from_its_next_session(store: C
     assert [each["session"] for each in store.advance("1m")] == [later]
 
 
+def test_sweeping_begins_when_it_is_chosen_also_for_sessions_that_are_there(store: Control, service: Service) -> None:
+    session = new_session()
+    service.chunk("App/file", session, 0, b"1234", 10)
+    store.set_expiry("swept")
+
+    assert [each["session"] for each in store.advance("36m")] == [session]
+
+
+def test_a_clock_that_went_back_does_not_keep_sessions_alive(store: Control, service: Service) -> None:
+    store.set_expiry("swept")
+    store.advance("5d")
+    session = new_session()
+    service.chunk("App/file", session, 0, b"1234", 10)
+    store.reset_clock()
+    store.advance("6d")
+
+    assert service.find_session(session) == 204
+
+
+def test_a_delay_ends_although_the_clock_went_back(store: Control, service: Service) -> None:
+    store.advance("1h")
+    asking = threading.Thread(target=service.upload, args=["file"], kwargs={"x_emulator_fault": "delay=1s"})
+    asking.start()
+    eventually(store.running, "it waits")
+    store.reset_clock()
+    store.advance("2s")
+    asking.join(30)
+
+    assert not asking.is_alive()
+
+
+@pytest.mark.parametrize("moment", ["1969-12-31T23:59:59Z", "2300-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_beyond_what_files_can_be_dated_is_refused(store: Control, moment: str) -> None:
+    for change in ({"now": moment}, {"now": moment, "freeze": True}):
+        with pytest.raises(ControlError) as refusal:
+            store._ask("PUT", "/clock", change)
+        assert refusal.value.status == 400
+    assert store.clock()["mode"] == "real"
+
+
 @pytest.mark.parametrize(
-    "change", [{"freeze": True, "rate": 2}, {"rate": 0}, {"rate": -1}, {"now": "noon"}, {"expiry": "never"}]
+    "change",
+    [{"freeze": True, "rate": 2}, {"rate": 0}, {"rate": -1}, {"now": "noon"}, {"expiry": "never"}, {"frezze": True}],
 )
 def test_what_no_clock_can_do_is_refused_with_a_reason_and_changes_nothing(store: Control, change: object) -> None:
     with pytest.raises(ControlError) as refusal:

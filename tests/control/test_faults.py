@@ -193,17 +193,19 @@ def test_a_fault_is_over_when_it_has_lasted_long_enough_by_the_stores_clock(faul
 
 
 def test_the_first_fault_that_fits_happens_and_the_others_count_the_request(faulty: Store) -> None:
-    faulty.control.add_fault(f"name=first operation=UploadFile times=1 error={BUSY}")
-    faulty.control.add_fault("name=second nth=2 error=FABRIC_E_TIMEOUT")
+    faulty.control.add_fault(f"name=first operation=UploadFile times=2 error={BUSY}")
+    faulty.control.add_fault("name=second error=FABRIC_E_TIMEOUT")
+    faulty.control.add_fault("name=third nth=3 error=E_FAIL")
 
     answers = [faulty.put("App/a").status for _ in range(3)]
 
-    assert answers == [503, 504, 200]
+    assert answers == [503, 503, 504]
     assert [(each["name"], each["matched"], each["hits"], each["is_over"]) for each in faulty.control.faults()] == [
-        ("first", 1, 1, True),
-        ("second", 2, 1, True),
+        ("first", 2, 2, True),
+        ("second", 3, 1, False),
+        ("third", 3, 0, True),
     ]
-    assert [each["fault"] for each in faulty.control.journal()] == ["first", "second", ""]
+    assert [each["fault"] for each in faulty.control.journal()] == ["first", "first", "second"]
 
 
 def test_the_faults_of_one_store_leave_the_others_alone(faulty: Store) -> None:

@@ -39,6 +39,37 @@ def test_an_origin_on_the_list_is_let_in() -> None:
         assert [each.status for each in answers] == [200, 200, 403]
 
 
+def test_a_page_of_an_origin_on_the_list_may_ask_first_and_read_the_answer() -> None:
+    with EmulatorThread(allowed_origins="http://one.example", control_token="open sesame") as server:  # the test's own
+        wire = Wire("127.0.0.1", server.port)
+        origin = {"Origin": "http://one.example"}
+        asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+        preflight = wire.send("OPTIONS", CLOCK, headers=origin | asked)
+        assert preflight.status == 204
+        assert preflight.headers["access-control-allow-headers"] == "authorization"
+        answer = wire.get(CLOCK, headers=origin | {"Authorization": "Bearer open sesame"})
+        assert answer.headers["access-control-allow-origin"] == "http://one.example"
+        assert wire.send("OPTIONS", CLOCK, headers={"Origin": "http://two.example"} | asked).status == 403
+
+
+def test_a_page_whose_own_name_leads_here_cannot_read_either(server: EmulatorThread) -> None:
+    rebound = {"Host": f"evil.example:{server.port}", "Sec-Fetch-Site": "same-origin"}
+
+    assert Wire("127.0.0.1", server.port).send("GET", CLOCK, headers=rebound).status == 403
+
+
+def test_what_is_refused_makes_no_store_and_runs_nothing_in_one(server: EmulatorThread, store: Control) -> None:
+    wire = Wire("127.0.0.1", server.port)
+    evil = {"Origin": "http://evil.example"}
+    assert wire.get("/_emulator/on/sneaked/_emulator/clock", headers=evil).status == 403
+    assert wire.put("/_emulator/on/sneaked/ImageStore/a?api-version=6.0", headers=evil).status == 403
+    assert "sneaked" not in {each["name"] for each in store.stores()}
+
+
+def test_an_origin_that_is_none_is_refused(service: Service) -> None:
+    assert service.send("GET", CLOCK, Origin="http://[").status == 403
+
+
 def test_with_a_token_only_health_is_for_everybody() -> None:
     with EmulatorThread(control_token="open sesame") as server:  # the test's own
         with pytest.raises(ControlError) as refusal:
@@ -84,6 +115,10 @@ def test_the_api_describes_itself(server: EmulatorThread) -> None:
         ("POST", "/faults", b'["error=E_FAIL", "error=NOPE"]'),
         ("POST", "/clock/advance", b"{}"),
         ("POST", "/journal/verify", b'{"expect":[{"status":"fine"}]}'),
+        ("POST", "/journal/verify", b'{"expext":[]}'),
+        ("POST", "/journal/verify", b"{}"),
+        ("POST", "/faults", b"[" * 900 + b"]" * 900),
+        ("POST", "/faults", b'{"cut":true}'),
         ("DELETE", "/faults/one", b""),
         ("PUT", "/stores/A%20B", b""),
     ],

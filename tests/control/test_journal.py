@@ -44,7 +44,7 @@ def test_a_body_of_any_size_is_kept_as_its_length_and_hash(store: Control, servi
 def test_requests_that_reach_no_operation_are_noted_too(store: Control, service: Service) -> None:
     service.status("PATCH", TARGET)
     service.status("GET", "/ImageStore/%zz?api-version=6.0")
-    service.status("GET", "/Applications?api-version=6.0")
+    service.status("GET", "/Wherever?api-version=6.0")
 
     assert [(entry["operation"], entry["status"], entry["code"]) for entry in store.journal()] == [
         ("", 400, "E_INVALIDARG")
@@ -159,7 +159,7 @@ def test_an_entry_printed_as_curl_is_the_same_request(store: Control, service: S
     (command,) = store.curl().splitlines()
 
     assert command == (
-        "curl -sS -i -X PUT -H 'Content-Range: bytes 0-4/10' --data-binary @5-bytes "
+        "curl -sS -i --globoff --path-as-is -X PUT -H 'Content-Range: bytes 0-4/10' --data-binary @5-bytes "
         f"'{store.endpoint}/ImageStore/App/it'\"'\"'s/$/UploadChunk?{V}&session-id={session}'"
     )
 

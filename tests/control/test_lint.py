@@ -27,12 +27,49 @@ def test_a_folder_that_was_never_marked_is_found_and_its_neighbour_is_not(store:
     service.upload("App/Code/file", b"1")
     service.upload("App/Data/file", b"1")
     service.upload("App/Data/_.dir")
+    service.upload("App/_.dir")
 
     (finding,) = store.lint()
 
     assert finding["rule"] == "folder-without-mark"
     assert "App/Code" in finding["message"]
     assert finding["entries"] == [store.journal(path="App/Code/file")[0]["number"]]
+
+
+def test_a_folder_of_marked_folders_needs_a_mark_of_its_own(store: Control, service: Service) -> None:
+    service.upload("App/Code/file", b"1")
+    service.upload("App/Code/_.dir")
+
+    (finding,) = store.lint()
+
+    assert "files were uploaded to App, which has no _.dir" in finding["message"]
+
+
+def test_a_new_session_for_the_same_bytes_is_as_good_as_a_retry(store: Control, service: Service) -> None:
+    first, second = new_session(), new_session()
+    service.chunk("file", first, 0, b"01234", 5, x_emulator_fault="cut=before")
+    service.chunk("file", second, 0, b"01234", 5)
+    service.commit(second)
+
+    assert rules(store) == []
+
+
+def test_a_commit_whose_answer_was_lost_leaves_no_session_open(store: Control, service: Service) -> None:
+    session = new_session()
+    service.chunk("file", session, 0, b"01234", 5)
+    service.commit(session, x_emulator_fault="cut=after")
+
+    assert rules(store) == ["no-retry-after-cut"]
+
+
+def test_a_commit_after_a_chunk_was_lost_is_one_with_a_gap(store: Control, service: Service) -> None:
+    session = new_session()
+    service.chunk("file", session, 0, b"01234", 10)
+    service.chunk("file", session, 5, b"56789", 10, x_emulator_fault="forget=chunk")
+    service.commit(session)
+    service.delete_session(session)
+
+    assert rules(store) == ["commit-with-gap"]
 
 
 def test_a_folder_that_was_deleted_again_needs_no_mark(store: Control, service: Service) -> None:
@@ -49,6 +86,15 @@ def test_a_commit_with_a_gap_is_found(store: Control, service: Service) -> None:
     service.delete_session(session)
 
     assert rules(store) == ["commit-with-gap"]
+
+
+def test_a_commit_after_the_session_expired_is_no_gap(store: Control, service: Service) -> None:
+    session = new_session()
+    service.chunk("file", session, 0, b"01234", 5)
+    store.advance("31m")
+    service.commit(session)
+
+    assert rules(store) == ["commit-too-late", "session-left-open"]
 
 
 @pytest.mark.parametrize("cut", ["before", "after", "2"])

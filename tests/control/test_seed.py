@@ -1,6 +1,7 @@
 """Content from a folder, a zip or an sfpkg, as a client's upload would have left it."""
 
 import io
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def test_what_was_there_is_kept_or_replaced_file_by_file(store: Control, service
 def archive_of(*names: str, link: bool = False) -> bytes:
     """A zip with a good file, and files of these names."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(packed, "w") as archive:
+        warnings.simplefilter("ignore")  # of a name that comes twice
         archive.writestr("good", b"good")
         for name in names:
             member = zipfile.ZipInfo(name)
@@ -81,8 +83,22 @@ BAD = {
     "outside": archive_of("../../outside"),
     "no name": archive_of("a/<b>"),
     "a link": archive_of("link", link=True),
+    "the same file twice": archive_of("twice", "twice"),
+    "the same file in two cases": archive_of("file", "FILE"),
+    "a file and a folder of one name": archive_of("a", "a/b"),
     "damaged": archive_of().replace(b"goodgood", b"goodevil"),
 }
+
+
+def test_an_archive_that_clashes_with_what_is_there_changes_nothing(store: Control, service: Service) -> None:
+    service.upload("App/folder/file", b"1")
+
+    for name in ("folder", "folder/file/below"):
+        reply = service.send("POST", "/_emulator/seed?into=App", archive_of(name))
+        assert reply.status == 400
+        assert "is a fil" in reply.json()["error"] or "is a folder in the store" in reply.json()["error"]
+    assert service.send("POST", "/_emulator/seed?into=..", archive_of("x")).status == 400
+    assert store.files() == {"App/folder/file": 1}
 
 
 @pytest.mark.parametrize("archive", BAD.values(), ids=BAD.keys())

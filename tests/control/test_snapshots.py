@@ -2,7 +2,11 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -219,3 +223,96 @@ def test_progress_is_told_while_it_is_made(store: Control, service: Service) -> 
 
     assert seen
     assert all(done <= total for done, total in seen)
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from emulator.control import stores
+from emulator.client import Control
+from emulator.testing import EmulatorThread
+
+real = stores.exchange
+def exchange_and_die(one, other):
+    real(one, other)
+    os._exit(9)
+
+with EmulatorThread(Path(sys.argv[1])) as server:
+    stores.exchange = exchange_and_die
+    getattr(Control(server.endpoint), sys.argv[2])(*sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize("change", [["restore", "half"], ["reset"]])
+def test_a_store_that_dies_while_it_is_replaced_is_wholly_the_new_one_afterwards(
+    tmp_path: Path, change: list[str]
+) -> None:
+    session, later = new_session(), new_session()
+    with EmulatorThread(tmp_path / "data") as server:
+        service = Service(server.endpoint)
+        service.chunk("big", session, 0, b"hello", 10)
+        Control(server.endpoint).snapshot("half")
+        service.chunk("big", session, 5, b"world", 10)
+        service.chunk("other", later, 0, b"1", 2)
+
+    died = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path / "data"), *change], check=False, timeout=60)
+    assert died.returncode == 9
+
+    with EmulatorThread(tmp_path / "data") as server:
+        control, service = Control(server.endpoint), Service(server.endpoint)
+        if change == ["reset"]:
+            assert (control.sessions(), control.files()) == ([], {})
+            assert service.chunk("big", session, 0, b"anew", 4) == 200
+            return
+        (open_one,) = control.sessions()
+        assert open_one["expected"] == [{"start": 5, "end": 9}]
+        assert service.commit(session) == 400
+        assert service.chunk("big", session, 5, b"again", 10) == 200
+        assert service.commit(session) == 200
+        assert control.read("big") == b"helloagain"
+
+
+def test_a_store_made_anew_by_hand_has_no_sessions_of_the_one_before(tmp_path: Path) -> None:
+    session = new_session()
+    with EmulatorThread(tmp_path / "data") as server:
+        other = Control(server.endpoint).make_store("other")
+        Service(other.endpoint).chunk("big", session, 0, b"1", 2)
+    shutil.rmtree(tmp_path / "data/other")
+    with EmulatorThread(tmp_path / "data") as server:
+        assert Control(server.endpoint).on("other").sessions() == []
+
+
+def test_saves_restores_and_deletions_of_one_snapshot_at_once_never_mix(store: Control, service: Service) -> None:
+    """A restored store has all files of one snapshot, or the snapshot was gone."""
+    for number in range(40):
+        service.upload(f"App/{number}", b"old")
+    store.snapshot("raced")
+    others = [store.make_store(f"raced{number}") for number in range(2)]
+
+    def overwrite() -> None:
+        for number in range(40):
+            service.upload(f"App/{number}", b"newer")
+        store.snapshot("raced")
+
+    with ThreadPoolExecutor(3) as running:
+        works = [running.submit(other.restore, "raced") for other in others] + [running.submit(overwrite)]
+        for work in works:
+            work.result()
+
+    for other in others:
+        assert set(other.files().values()) in ({3}, {5})
+        assert len(other.files()) == 40
+        other.drop()
+
+
+def test_how_a_clock_runs_and_when_sessions_end_is_part_of_a_snapshot(store: Control) -> None:
+    store.freeze("2026-05-01T12:00:00Z")
+    store.set_expiry("swept")
+    store.snapshot("frozen")
+    store.reset_clock()
+    store.set_expiry("exact")
+
+    store.restore("frozen")
+
+    clock = store.clock()
+    assert (clock["now"], clock["mode"], clock["expiry"]) == ("2026-05-01T12:00:00Z", "frozen", "swept")

@@ -47,7 +47,7 @@ def test_path_header_and_host_name_select_the_same_store(server: EmulatorThread)
     assert len(control.json()) == 4
 
 
-@pytest.mark.parametrize("name", ["-a", "a-", "%C3%BC", "a.b", "a" * 64, "a%2Fb", "..", "format"])
+@pytest.mark.parametrize("name", ["-a", "a-", "%C3%BC", "a.b", "a" * 64, "a%2Fb", "..", "format", "tls", "identity"])
 def test_what_can_be_no_name_is_refused_and_makes_nothing(server: EmulatorThread, data: Path, name: str) -> None:
     before = sorted(data.iterdir())
 
@@ -100,6 +100,34 @@ def test_a_request_in_a_store_that_is_dropped_ends_and_leaves_nothing(store: Con
     assert not (data / "busy").exists()
     assert store.on("busy").files() == {}
     store.on("busy").drop()
+
+
+def test_whoever_follows_a_store_that_is_dropped_is_told_the_end(store: Control) -> None:
+    other = store.make_store("followed")
+    Service(other.endpoint).upload("App/file")
+    followed: list[str] = []
+    following = threading.Thread(target=lambda: followed.extend(entry["path"] for entry in other.follow()))
+    following.start()
+    eventually(lambda: followed or not following.is_alive(), "it follows")
+
+    other.drop()
+    following.join(30)
+
+    assert not following.is_alive()
+    assert followed == ["App/file"]
+
+
+def test_a_server_that_stops_does_not_wait_for_those_who_only_watch(tmp_path: Path) -> None:
+    with EmulatorThread(tmp_path / "data", shutdown_timeout="1h") as server:
+        control = Control(server.endpoint)
+        watching = [threading.Thread(target=lambda: list(control.follow())) for _ in range(2)]
+        for each in watching:
+            each.start()
+        Service(server.endpoint).upload("App/file")
+        control.wait(1)
+    for each in watching:
+        each.join(30)
+        assert not each.is_alive()
 
 
 def test_a_reset_store_is_as_new_while_its_neighbours_run_on(store: Control, service: Service) -> None:

@@ -78,7 +78,7 @@ def test_the_journal_is_shown_verified_and_linted(shell: Shell, service: Service
     shown = shell.run("journal", "path=App/file")
     assert "UploadFile" in shown
     assert "App/other" not in shown
-    assert shell.run("journal", "--curl").count("curl -sS -i -X PUT") == 2
+    assert shell.run("journal", "--curl").count("curl -sS -i --globoff --path-as-is -X PUT") == 2
     assert len(shell.run("journal", "--json").splitlines()) == 2
     shell.run("journal", "operation=UploadFile", "--verify", "--count", "2")
     assert "exactly 3 expected, 2 found" in shell.run(

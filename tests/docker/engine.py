@@ -36,6 +36,12 @@ def why_no_engine() -> str | None:
     return None if asked.returncode == 0 else f"no Docker engine answers: {asked.stderr.strip().splitlines()[-1]}"
 
 
+def log_of(container: str) -> str:
+    """All that a container has written so far, to either output."""
+    asked = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    return asked.stdout + asked.stderr
+
+
 class Container:
     """One container of an image."""
 
@@ -57,8 +63,7 @@ class Container:
     @property
     def log(self) -> str:
         """All it has written so far."""
-        asked = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, check=True)
-        return asked.stdout + asked.stderr
+        return log_of(self.name)
 
     def wait_until_healthy(self) -> None:
         """Until its own health check succeeds."""

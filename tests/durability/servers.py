@@ -36,7 +36,7 @@ class DurableServer(EmulatorProcess):
     def kill(self) -> None:
         """``kill -9`` of all its processes."""
         os.killpg(self.pid, signal.SIGKILL)
-        self._ended()
+        self.ended()
 
     def started(self) -> Self:
         """Once all its processes are past their start."""

@@ -352,6 +352,10 @@ def test_a_database_that_goes_away_refuses_sessions_and_recovers(
             assert "Connection refused" in health.json()["reason"]
             assert not any(secret in health.json()["reason"] for secret in SECRETS)
             assert server.get("/_emulator/health/live").status == 200
+            metrics = server.get("/_emulator/metrics")
+            assert metrics.status == 200
+            assert b"imagestore_requests_total" in metrics.body
+            assert b"imagestore_upload_sessions" not in metrics.body, "which nobody knows"
             assert server.upload("file", b"content").status == 200
             assert server.get(f"/ImageStore?{V}").status == 200
             eventually(lambda: "could not sweep" in server.log(), "a sweep has failed")

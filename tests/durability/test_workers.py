@@ -466,6 +466,20 @@ def test_workers_that_are_still_starting_end_with_0_as_well(tmp_path: Path) -> N
         assert "Traceback" not in server.log()
 
 
+def test_workers_that_cannot_start_end_the_emulator_instead_of_being_started_for_ever(tmp_path: Path) -> None:
+    """Five in a row; the others finish what they do, and the exit code and the last line say what happened."""
+    data = tmp_path / "data"
+    with DurableServer(data, "--workers", "2").started() as server:
+        (data / "format").write_text("999\n")
+        victim, survivor = server.workers()
+        os.kill(victim, signal.SIGKILL)
+        assert server.ended() == 7
+        assert server.log().splitlines()[-1].startswith("imagestore-emulator: a server process ended right after its")
+        assert server.log().count("newer") in (4, 5)  # a worker that was killed when it had only just begun counts, too
+        assert "Traceback" not in server.log()
+        assert not Path(f"/proc/{survivor}").exists()
+
+
 def receives(pid: int, data: Path) -> bool:
     """Whether a process has a half received file of its own open."""
     workers = str(data / "default/staging/workers")

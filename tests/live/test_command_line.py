@@ -255,6 +255,32 @@ def test_an_ipv6_address_is_shown_in_brackets(tmp_path: Path) -> None:
         assert f"http://[::1]:{process.wire.port} " in process.serving().start_line
 
 
+def test_every_interface_of_both_kinds_at_once(tmp_path: Path) -> None:
+    """``--host ::`` serves IPv4 as well, and its health check finds it."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    options = ("--host", "::", "--port", "0", "--data", str(tmp_path / "data"), "--log-format", "json")
+    with Process(*options) as process:
+        port = process.wire.port
+        for host in ("::1", "127.0.0.1"):
+            assert Wire(host, port).put(f"/ImageStore/file?{V}", host.encode()).status == 200
+        wait_until(lambda: len(process.log) == 2, "both are logged")
+        assert [json.loads(line)["client"] for line in process.log] == ["::1", "127.0.0.1"]
+        checked = run("healthcheck", variables={"IMAGESTORE_HOST": "::", "IMAGESTORE_PORT": str(port)})
+        assert checked.returncode == 0, checked.stderr
+
+
+def test_a_connection_that_stays_idle_is_closed_after_the_keep_alive(tmp_path: Path) -> None:
+    """Not before an answer, and not by another limit."""
+    options = ("--port", "0", "--data", str(tmp_path / "data"), "--keep-alive", "100ms")
+    with Process(*options) as process, process.wire.connect() as connection:
+        connection.sendall(head("GET", "/_emulator/health/live", [("Host", "localhost")]))
+        assert read_reply(connection).status == 200
+        assert connection.recv(1) == b""
+
+
 def test_help_lists_every_option_with_its_default() -> None:
     """Each setting is an option, with what it is when it isn't given."""
     text = " ".join(run("serve", "--help").stdout.split())
@@ -293,18 +319,26 @@ def test_version_is_printed_alone() -> None:
 CHOSEN: Final = {
     "host": "127.0.0.2",
     "port": "0",
+    "base_path": "/behind/a-proxy",
     "workers": "1",
     "database_url": "",
     "durability": "power",
     "session_timeout": "1ms",
     "sweep_interval": "20ms",
+    "upload_limit": "10k",
+    "store_limit": "1m",
+    "session_limit": "3",
     "runtime_version": "6.5",
     "platform": "windows",
     "cluster_id": "mine",
+    "cluster_name": "Chosen",
+    "node_count": "3",
+    "node_prefix": "vm-",
     "page_size": "200",
     "log_level": "info",
     "log_format": "text",
     "access_log": "true",
+    "echo_request_id": "true",
     "in_memory": "false",
     "expiry": "exact",
     "journal": "2",
@@ -320,6 +354,7 @@ CHOSEN: Final = {
     "admin_clients": "cn=somebody",
     "user_clients": "ca",
     "user_access": "nothing",
+    "keep_alive": "80s",
     "shutdown_timeout": "1s",
 }
 """What the emulator of the tests below runs with, but for files and directories."""
@@ -327,19 +362,27 @@ CHOSEN: Final = {
 OTHERS: Final = {
     "host": "127.0.0.3",
     "port": "70000",
+    "base_path": "/another",
     "workers": "2",
     "data": "/dev/null/nowhere",
     "database_url": "postgresql://127.0.0.1:1/nowhere",
     "durability": "process",
     "session_timeout": "1h",
     "sweep_interval": "1h",
+    "upload_limit": "1",
+    "store_limit": "1",
+    "session_limit": "many",
     "runtime_version": "6.0",
     "platform": "linux",
     "cluster_id": "another",
+    "cluster_name": "Another",
+    "node_count": "1",
+    "node_prefix": "other-",
     "page_size": "1000000",
     "log_level": "error",
     "log_format": "json",
     "access_log": "false",
+    "echo_request_id": "false",
     "in_memory": "true",
     "expiry": "swept",
     "journal": "0",
@@ -360,6 +403,7 @@ OTHERS: Final = {
     "admin_clients": "nobody",
     "user_clients": "nobody",
     "user_access": "read",
+    "keep_alive": "1ms",
     "shutdown_timeout": "1h",
 }
 """Variables that would show if an option did not win over them."""
@@ -441,6 +485,13 @@ def test_cluster_id_is_compared(configured: Process) -> None:
     assert [answer.status for answer in answers] == [404, 403]
 
 
+def test_the_fake_cluster_is_called_and_made_as_chosen(configured: Process) -> None:
+    """Its manifest and its nodes show it."""
+    assert 'Name="Chosen"' in configured.wire.get(f"/$/GetClusterManifest?{V}").json()["Manifest"]
+    nodes = configured.wire.get(f"/Nodes?{V}").json()["Items"]
+    assert sorted(node["Name"] for node in nodes) == ["vm-0", "vm-1", "vm-2"]
+
+
 def test_page_size_cuts_listings(configured: Process) -> None:
     """Three files of about 80 estimated bytes each do not fit in 200."""
     for name in "abc":
@@ -462,6 +513,32 @@ def test_session_timeout_and_sweep_interval_are_as_chosen(configured: Process) -
     wait_until(lambda: not list((data / "default/staging/sessions").iterdir()), "its bytes are swept")
 
 
+def test_limits_are_as_chosen(configured: Process) -> None:
+    """Of an upload and of the whole store; that of sessions is held where sessions live longer than here."""
+    large = [
+        configured.wire.put(f"/ImageStore/limited/file?{V}", b"x" * size).status for size in (10 * 1024, 10 * 1024 + 1)
+    ]
+    assert large == [200, 413]
+    uploads = [configured.wire.put(f"/ImageStore/limited/{n}?{V}", b"x" * 10 * 1024).status for n in range(110)]
+    assert uploads.index(500) >= 95
+    assert configured.wire.delete(f"/ImageStore/limited?{V}").status == 200
+
+
+def test_base_path_is_as_chosen(configured: Process) -> None:
+    """It is taken off, and told."""
+    assert configured.wire.get("/behind/a-proxy/_emulator/health/live").status == 200
+    assert b'"/behind/a-proxy/_emulator/docs"' in configured.wire.get("/").body
+
+
+def test_keep_alive_is_as_chosen(configured: Process) -> None:
+    """A connection serves a second request later than a millisecond after the first."""
+    with configured.wire.connect() as connection:
+        for _ in range(2):
+            connection.sendall(head("GET", "/_emulator/health/live", [("Host", "localhost")]))
+            assert read_reply(connection).status == 200
+            time.sleep(0.1)
+
+
 def test_faults_and_seed_are_there_from_the_start(configured: Process) -> None:
     """What the two settings name was set and put in before the first request."""
     assert configured.wire.put(f"/ImageStore/faulty?{V}", b"").status == 503
@@ -481,11 +558,12 @@ def test_token_origins_journal_and_hints_are_as_chosen(configured: Process) -> N
 
 
 def test_log_level_format_and_access_log_are_as_chosen(configured: Process) -> None:
-    """A request leaves a line for people."""
-    configured.wire.get(f"/ImageStore/asked-for?{V}")
+    """A request leaves a line for people, and its answer tells the id that is in the line."""
+    echoed = configured.wire.get(f"/ImageStore/asked-for?{V}").headers["x-servicefabricrequestid"]
     wait_until(lambda: any("/ImageStore/asked-for" in line for line in configured.log), "the request is logged")
     line = next(line for line in configured.log if "/ImageStore/asked-for" in line)
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO ", line), line
+    assert line.endswith(f" request_id={echoed}\n")
 
 
 @pytest.mark.parametrize("way", ["variables", "options over variables"])
@@ -527,10 +605,19 @@ WRONG: Final = [
     ("shutdown_timeout", "never", "30m"),
     ("runtime_version", "12.9", "6.0, 6.1"),
     ("platform", "mac", "'windows' or 'linux'"),
+    ("cluster_name", "<fake>", "pattern"),
+    ("node_count", "0", "1"),
+    ("node_prefix", "a/b", "pattern"),
     ("page_size", "0", "64"),
     ("page_size", "many", "valid integer"),
     ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
     ("log_format", "xml", "'auto', 'text' or 'json'"),
+    ("base_path", "some/prefix", "/some/prefix"),
+    ("base_path", "/a/../b", "/some/prefix"),
+    ("upload_limit", "large", "1MiB"),
+    ("store_limit", "-1", "1MiB"),
+    ("session_limit", "-1", "0"),
+    ("keep_alive", "0", "greater than"),
 ]
 """A setting, a value it must not have, and a part of the sentence that says what it may have."""
 

@@ -33,6 +33,35 @@ OPERATIONS: Final = {
     "GetImageStoreFolderSize": ("get", "/ImageStore/{content_path}/$/FolderSize"),
     "GetImageStoreInfo": ("get", "/ImageStore/$/Info"),
     "GetClusterVersion": ("get", "/$/GetClusterVersion"),
+    "GetClusterManifest": ("get", "/$/GetClusterManifest"),
+    "GetClusterHealth": ("get", "/$/GetClusterHealth"),
+    "GetClusterHealthUsingPolicy": ("post", "/$/GetClusterHealth"),
+    "GetClusterHealthChunk": ("get", "/$/GetClusterHealthChunk"),
+    "GetClusterHealthChunkUsingPolicyAndAdvancedFilters": ("post", "/$/GetClusterHealthChunk"),
+    "GetClusterUpgradeProgress": ("get", "/$/GetUpgradeProgress"),
+    "GetClusterLoad": ("get", "/$/GetLoadInformation"),
+    "GetAadMetadata": ("get", "/$/GetAadMetadata"),
+    "GetNodeInfoList": ("get", "/Nodes"),
+    "GetNodeInfo": ("get", "/Nodes/{node_name}"),
+    "GetNodeHealth": ("get", "/Nodes/{node_name}/$/GetHealth"),
+    "GetNodeHealthUsingPolicy": ("post", "/Nodes/{node_name}/$/GetHealth"),
+    "GetNodeLoadInfo": ("get", "/Nodes/{node_name}/$/GetLoadInformation"),
+    "GetApplicationTypeInfoList": ("get", "/ApplicationTypes"),
+    "GetApplicationTypeInfoListByName": ("get", "/ApplicationTypes/{application_type_name}"),
+    "ProvisionApplicationType": ("post", "/ApplicationTypes/$/Provision"),
+    "UnprovisionApplicationType": ("post", "/ApplicationTypes/{application_type_name}/$/Unprovision"),
+    "GetServiceTypeInfoList": ("get", "/ApplicationTypes/{application_type_name}/$/GetServiceTypes"),
+    "GetServiceTypeInfoByName": (
+        "get",
+        "/ApplicationTypes/{application_type_name}/$/GetServiceTypes/{service_type_name}",
+    ),
+    "GetServiceManifest": ("get", "/ApplicationTypes/{application_type_name}/$/GetServiceManifest"),
+    "GetApplicationManifest": ("get", "/ApplicationTypes/{application_type_name}/$/GetApplicationManifest"),
+    "GetApplicationInfoList": ("get", "/Applications"),
+    "GetApplicationInfo": ("get", "/Applications/{application_id}"),
+    "GetServiceInfoList": ("get", "/Applications/{application_id}/$/GetServices"),
+    "GetDeployedApplicationInfoList": ("get", "/Nodes/{node_name}/$/GetApplications"),
+    "GetComposeDeploymentStatusList": ("get", "/ComposeDeployments"),
 }
 
 
@@ -115,14 +144,14 @@ def operations_of(emulator: InProcessEmulator) -> dict[str, tuple[str, str]]:
 
 
 def test_the_openapi_document_lists_every_operation(emulator: InProcessEmulator) -> None:
-    """The 13 of the Image Store and the one for first contact, by the names of the published contract."""
+    """The 13 of the Image Store and those of the fake cluster, by the names of the published contract."""
     assert operations_of(emulator) == OPERATIONS
 
 
 def test_the_openapi_document_lists_what_the_runtime_has(tmp_path: Path) -> None:
     """No upload sessions on Linux, no sizes before 6.5."""
     with InProcessEmulator(tmp_path / "data", platform="linux", runtime_version="6.4") as emulator:
-        missing = {name for name in OPERATIONS if "Session" in name or "Size" in name or "Info" in name}
+        missing = {name for name in OPERATIONS if "Session" in name or "Size" in name or "StoreInfo" in name}
         assert operations_of(emulator).keys() == OPERATIONS.keys() - missing - {"UploadFileChunk"}
 
 

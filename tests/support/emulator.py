@@ -98,15 +98,16 @@ class EmulatorProcess(Wire):
     def kill(self) -> None:
         """``kill -9``: no chance to finish anything."""
         self.process.kill()
-        self._ended()
+        self.ended()
 
     def terminate(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop and answer with its exit code."""
         self.process.send_signal(with_signal)
-        return self._ended()
+        return self.ended()
 
-    def _ended(self) -> int:
-        code = self.process.wait(30)
+    def ended(self) -> int:
+        """The exit code, once it has ended and all it wrote has been read."""
+        code = self.process.wait(60)
         self._reader.join(5)
         assert self.process.stdout is not None
         self.process.stdout.close()

@@ -22,10 +22,12 @@ async def _say(_request: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
     if isinstance(error, RequestValidationError):
         return JSONResponse({"error": explain(error.errors())}, 400)
+    if isinstance(error, RecursionError):
+        return JSONResponse({"error": "the body is nested too deep"}, 400)
     raise error
 
 
-ERROR_HANDLERS: Final = {HTTPException: _say, RequestValidationError: _say}
+ERROR_HANDLERS: Final = {HTTPException: _say, RequestValidationError: _say, RecursionError: _say}
 
 
 def take_for_json(scope: Scope) -> None:

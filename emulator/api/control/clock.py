@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, BeforeValidator, Field
 
-from emulator.api.control.common import Selected, SessionView, view_session
+from emulator.api.control.common import Exactly, Selected, SessionView, bad_request, view_session
 from emulator.clock import Clock, to_datetime
 from emulator.operations.body import in_thread
-from emulator.operations.expiry import Expiry, log_expired
+from emulator.operations.expiry import Expiry
 from emulator.units import parse_duration
 
 _LONGEST = timedelta(days=3650)
@@ -41,7 +41,7 @@ class AdvanceView(ClockView):
     expired: list[SessionView]
 
 
-class ClockChange(BaseModel):
+class ClockChange(Exactly):
     """Any of these; with `freeze` and `now` it stands still at that moment."""
 
     now: datetime | None = Field(None, description="move to this moment")
@@ -52,7 +52,7 @@ class ClockChange(BaseModel):
     expiry: Expiry | None = Field(None, description="when a session whose time is up is gone")
 
 
-class Advance(BaseModel):
+class Advance(Exactly):
     """How far to move the clock."""
 
     by: Step = Field(description="31m, 90s, 2d, or seconds; with - in front of it, back")
@@ -73,6 +73,17 @@ async def set_clock(change: ClockChange, store: Selected) -> ClockView:
     clock = store.clock
     if change.freeze and change.rate is not None:
         raise HTTPException(400, "a clock that stands still has no rate")
+    try:
+        _change(clock, change)
+    except ValueError as error:
+        raise bad_request(error) from None
+    store.life.clock_was_changed()
+    if change.expiry is not None:
+        store.life.set_mode(change.expiry)
+    return ClockView(**_view(clock), expiry=store.life.mode)
+
+
+def _change(clock: Clock, change: ClockChange) -> None:
     if change.freeze:
         clock.freeze(change.now)
     elif change.now is not None:
@@ -81,17 +92,17 @@ async def set_clock(change: ClockChange, store: Selected) -> ClockView:
         clock.run(1.0)
     if change.rate is not None:
         clock.run(change.rate)
-    if change.expiry is not None:
-        store.life.mode = change.expiry
-    return ClockView(**_view(clock), expiry=store.life.mode)
 
 
 @routes.post("/advance")
 async def advance_clock(step: Advance, store: Selected) -> AdvanceView:
     """Let time pass at once, and answer with the sessions that this ends."""
-    store.clock.advance(step.by)
-    expired = await in_thread(store.uploads.expire)
-    log_expired(expired)
+    try:
+        store.clock.advance(step.by)
+    except ValueError as error:
+        raise bad_request(error) from None
+    store.life.clock_was_changed()
+    expired = await in_thread(store.expire)
     views = [view_session(each, store) for each in expired]
     return AdvanceView(**_view(store.clock), expiry=store.life.mode, expired=views)
 
@@ -100,6 +111,7 @@ async def advance_clock(step: Advance, store: Selected) -> AdvanceView:
 async def reset_clock(store: Selected) -> ClockView:
     """Run like the machine's clock again."""
     store.clock.reset()
+    store.life.clock_was_changed()
     return ClockView(**_view(store.clock), expiry=store.life.mode)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from emulator.api.exchange import STORE
 from emulator.clock import to_datetime
@@ -29,6 +29,12 @@ async def _all_stores(request: Request) -> Stores:
 
 AllStores = Annotated[Stores, Depends(_all_stores)]
 """Every store of the emulator."""
+
+
+class Exactly(BaseModel):
+    """What may be sent, and nothing else: a slip of the pen shall not pass for a wish."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ByteRange(BaseModel):

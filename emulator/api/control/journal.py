@@ -1,16 +1,18 @@
 """``/journal`` and ``/lint``: what was asked and answered, checked, waited for and followed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Request
 from fastapi import Query as QueryParameters
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from starlette.requests import ClientDisconnect
 
 from emulator.api.addressing import address_of
-from emulator.api.control.common import Selected
+from emulator.api.control.common import Exactly, Selected
 from emulator.clock import to_datetime
 from emulator.control.journal import Entry, Expectation, Query
 from emulator.control.lint import lint
@@ -43,12 +45,18 @@ class EntryView(BaseModel):
     curl: str
 
 
-class Verification(BaseModel):
+class Verification(Exactly):
     """What the journal has to show."""
 
-    expect: list[Expectation] = []
+    expect: list[Expectation] = Field([], description="how often requests came")
     order: list[Query] = Field([], description="requests that came in this order, others between them or not")
     nothing_else: bool = Field(False, description="and no request that nothing here speaks of")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.expect or self.order or self.nothing_else):
+            raise ValueError("what is to be verified? give expect, order, or nothing_else")
+        return self
 
 
 class Verdict(BaseModel):
@@ -102,7 +110,14 @@ async def read_running(store: Selected, request: Request) -> list[EntryView]:
 @routes.get("/journal/wait", responses={408: {"description": "it did not come in time"}})
 async def wait_for(query: Annotated[WaitQuery, QueryParameters()], store: Selected, request: Request) -> Any:
     """Wait until requests that fit have been answered; 408 with those there are, if they don't come in time."""
-    found = await store.journal.wait(query, query.count, query.timeout)
+    waiting = asyncio.ensure_future(store.journal.wait(query, query.count, query.timeout))
+    gone = asyncio.ensure_future(_disconnected(request))
+    await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        raise ClientDisconnect
+    found = waiting.result()
     views = [view.model_dump(mode="json") for view in _views(found, store, request)]
     return JSONResponse(views, 200 if len(found) >= query.count else 408)
 
@@ -166,3 +181,9 @@ def _view(entry: Entry, store: IsolatedStore, endpoint: str) -> EntryView:
         store=store.name,
         curl=entry.curl(endpoint),
     )
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when nobody waits for the answer any more."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

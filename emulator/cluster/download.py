@@ -1,0 +1,126 @@
+"""``.sfpkg`` files from an external store: fetched from this machine alone, and unpacked.
+
+A real cluster downloads from wherever it is told to. The emulator is told by whoever reaches its port, so it asks no
+other machine: the address has to lead to a loopback address, and the connection is made to the very address that was
+looked at. No redirect is followed and no proxy asked.
+"""
+
+import http.client
+import ipaddress
+import os
+import shutil
+import socket
+import ssl
+import stat
+import zipfile
+import zlib
+from contextlib import closing
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from emulator.cluster.manifests import invalid_package
+from emulator.protocol.content_path import PathRules
+from emulator.protocol.errors import FabricError
+
+_PIECE: Final = 1024 * 1024
+_BROKEN: Final = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError)
+
+
+def download_package(uri: str, location: str, timeout: float) -> None:
+    """Fetch the package at `uri` into the new file `location`; raises where it may or can not be."""
+    parts = urlsplit(uri)
+    address = _loopback_address(parts, uri)
+    try:
+        with closing(_connect(parts, address, timeout)) as connection, open(location, "xb") as file:
+            path = parts._replace(scheme="", netloc="", fragment="").geturl()
+            connection.request("GET", path, headers={"User-Agent": "imagestore-emulator"})
+            with connection.getresponse() as answer:
+                if answer.status != 200:
+                    raise _failed(uri, f"The remote server returned an error: ({answer.status}) {answer.reason}.")
+                shutil.copyfileobj(answer, file, _PIECE)
+                if answer.length:
+                    raise _failed(uri, "The connection was closed before the whole package had come.")
+    except TimeoutError:
+        raise FabricError(
+            "FABRIC_E_TIMEOUT", why=f"the server of the package kept it waiting for {timeout:g} s"
+        ) from None
+    except (http.client.HTTPException, ConnectionError, ssl.SSLError, socket.gaierror, UnicodeError) as error:
+        raise _failed(uri, f"{type(error).__name__}: {error}") from None
+
+
+def unpack_package(archive: str, folder: str, available: int, rules: PathRules) -> None:
+    """Unpack a zip into the new folder `folder`; raises ``FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR`` for a bad one.
+
+    Nothing leaves the folder, and what would not fit into `available` bytes is refused before anything is written.
+    """
+    os.mkdir(folder)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [each for each in opened.infolist() if not each.is_dir()]
+            if sum(each.file_size for each in members) > available:
+                raise FabricError("FABRIC_E_IMAGESTORE_IOERROR", why="unpacked, the package is larger than the disk")
+            for member in members:
+                target = "/".join([folder, *_path(member, rules)])
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with opened.open(member) as reader, open(target, "wb") as writer:
+                    shutil.copyfileobj(reader, writer, _PIECE)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError):
+        raise invalid_package(
+            "The application package is not a valid archive.", "a file and a folder in it have one name"
+        ) from None
+    except _BROKEN as error:
+        raise invalid_package("The application package is not a valid archive.", f"no zip: {error}") from None
+
+
+def _path(member: zipfile.ZipInfo, rules: PathRules) -> tuple[str, ...]:
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise invalid_package(
+            "The application package is not a valid archive.", f"{member.filename} is a symbolic link"
+        )
+    try:
+        path = rules.parse(member.filename)
+    except FabricError as error:
+        raise invalid_package("The application package is not a valid archive.", error.why) from None
+    if path.is_root:
+        raise invalid_package("The application package is not a valid archive.", "a file in it has no name")
+    return path.parts
+
+
+def _loopback_address(parts: SplitResult, uri: str) -> str:
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        found = []
+    addresses = [str(each[4][0]) for each in found]
+    if not addresses or not all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in addresses):
+        raise FabricError(
+            "E_NOTIMPL",
+            f"This emulator downloads application packages from its own machine only, not from '{uri}'.",
+            why="the host of ApplicationPackageDownloadUri has to be localhost or another loopback address",
+        )
+    return addresses[0]
+
+
+def _connect(parts: SplitResult, address: str, timeout: float) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    if parts.scheme.lower() == "https":
+        return _PinnedHttps(address, host, parts.port, timeout)
+    return _Pinned(address, host, parts.port, timeout)
+
+
+class _Pinned(http.client.HTTPConnection):
+    """Connects to an address that was checked, whatever the host's name may mean by now."""
+
+    def __init__(self, address: str, host: str, port: int | None, timeout: float, **options: Any) -> None:
+        super().__init__(host, port, timeout=timeout, **options)
+        self._create_connection = lambda target, *rest: socket.create_connection((address, target[1]), *rest)
+
+
+class _PinnedHttps(_Pinned, http.client.HTTPSConnection):
+    """The same with TLS, whose certificate has to be the host's."""
+
+
+def _failed(uri: str, reason: str) -> FabricError:
+    return FabricError("FABRIC_E_IMAGEBUILDER_UNEXPECTED_ERROR", reason, why=f"the package at {uri} could not be had")

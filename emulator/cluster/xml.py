@@ -1,0 +1,85 @@
+"""XML of strangers: read without any document type, so that nothing in it can be expanded, fetched, or grow."""
+
+from dataclasses import dataclass, field
+from typing import Final
+from xml.parsers import expat  # every document type is refused before it has any effect
+
+_DEEPEST: Final = 100
+_SEPARATOR: Final = "}"
+
+
+class XmlError(ValueError):
+    """A text is no XML, or none that is taken."""
+
+
+@dataclass(slots=True)
+class Element:
+    """An element of one namespace: names without it, attributes without one."""
+
+    name: str
+    namespace: str
+    attributes: dict[str, str]
+    children: list["Element"] = field(default_factory=list)
+    text: str = ""
+
+    def all(self, *path: str) -> list["Element"]:
+        """The elements at `path` below this one, all of its own namespace."""
+        found = [self]
+        for name in path:
+            found = [
+                child
+                for each in found
+                for child in each.children
+                if (child.name, child.namespace) == (name, self.namespace)
+            ]
+        return found
+
+    def first(self, *path: str) -> "Element | None":
+        """The first of them."""
+        return next(iter(self.all(*path)), None)
+
+
+def parse_xml(content: bytes) -> Element:
+    """The root element; raises `XmlError` for anything malformed, and for a document type."""
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = reader.refuse_document_type
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.add_text
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise XmlError(str(error)) from None
+    except (LookupError, ValueError) as error:
+        raise XmlError(str(error)) from None
+    return reader.root
+
+
+class _Reader:
+    """Builds the tree as the parser goes."""
+
+    def __init__(self) -> None:
+        self.root = Element("", "", {})
+        self._open: list[Element] = []
+
+    def refuse_document_type(self, *_: object) -> None:
+        raise XmlError("it has a document type declaration (DTD), which is not allowed")
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._open) >= _DEEPEST:
+            raise XmlError(f"its elements are nested more than {_DEEPEST} deep")
+        namespace, _, local = name.rpartition(_SEPARATOR)
+        element = Element(local, namespace, attributes)
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self.root = element
+        self._open.append(element)
+
+    def end(self, _: str) -> None:
+        self._open.pop()
+
+    def add_text(self, text: str) -> None:
+        self._open[-1].text += text
