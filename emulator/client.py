@@ -191,7 +191,7 @@ class Control:
             raise AssertionError(str(error)) from None
 
     def follow(self, **query: Any) -> Iterator[dict[str, Any]]:
-        """What is remembered, and then each request as it ends, without end."""
+        """What is remembered, and then each request as it ends, until the store is dropped or the emulator stops."""
         with self._answer("GET", "/journal/follow" + _query(query), has_end=False) as answer:
             for line in answer:
                 if line.startswith(b"data: "):

@@ -2,8 +2,12 @@
 
 import { element, keyed, setText } from "./dom.js";
 
+const UNDER_WAY = /ing$/;
+const LOOK_AGAIN_MS = 1000;
+
 export class TypesPanel {
   #exist = null;
+  #timer = 0;
 
   constructor({ service, part, list, empty }) {
     Object.assign(this, { service, part, list, empty });
@@ -17,6 +21,10 @@ export class TypesPanel {
     if (!types) return;
     this.empty.hidden = types.length > 0;
     keyed(this.list, types, ({ Name, Version }) => `${Name} ${Version}`, make, update);
+    clearTimeout(this.#timer);
+    if (types.some(({ Status }) => UNDER_WAY.test(Status))) {
+      this.#timer = setTimeout(() => this.refresh().catch(() => {}), LOOK_AGAIN_MS); // no request tells when it is done
+    }
   }
 }
 

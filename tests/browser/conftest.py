@@ -83,6 +83,7 @@ def open_explorer(browser: Browser, store: ImageStore) -> Iterator[OpenExplorer]
         page.on("dialog", meet)
         page.on("console", lambda message: mistakes.append(message.text) if message.text.startswith("CSP") else None)
         go_to(page, f"{endpoint or store.endpoint}/Explorer")
+        expect(page.locator("[data-part=store]")).not_to_have_text("…")
         return page
 
     yield opened

@@ -96,6 +96,7 @@ def test_a_folder_is_copied(store: ImageStore, page: Page) -> None:
 
 def test_deleting_asks_first(store: ImageStore, page: Page) -> None:
     upload(store, "MyApp/one", "MyApp/two")
+    expect(row(page, "MyApp")).to_contain_text("2 files")
     row(page, "MyApp").click()
     page.get_by_role("button", name="Delete…", exact=True).first.click()
     expect(page.get_by_role("dialog")).to_contain_text("MyApp and all that is in it, 2 files, will be gone")

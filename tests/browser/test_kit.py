@@ -1,5 +1,6 @@
 """The journal as it happens, and the test kit's knobs: clock, faults, snapshots, stores, reset, the token."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from emulator.client import Control
 from emulator.testing import EmulatorThread, ImageStore
 from tests.browser.conftest import IN_ONE_WORKER, OpenExplorer
-from tests.control.service import Service, new_session
+from tests.control.service import Service, V, new_session
+from tests.support.application import package
 from tests.support.waiting import eventually
 
 pytestmark = IN_ONE_WORKER
@@ -130,7 +132,7 @@ def test_faults_are_set_hit_and_taken_back(store: ImageStore, service: Service, 
     expect(page.get_by_role("alert")).to_contain_text("no error of the service")
     expect(faults.get_by_label("Fault", exact=True)).to_have_value("error=NOPE")
     faults.get_by_role("button", name="Remove fault").click()
-    expect(faults).to_contain_text("Nothing is set to go wrong.")
+    expect(faults.get_by_text("Nothing is set to go wrong.")).to_be_visible()
     assert store.faults() == []
 
 
@@ -153,7 +155,7 @@ def test_a_snapshot_is_saved_restored_and_deleted(store: ImageStore, service: Se
     assert list(store.files()) == ["MyApp/before"]
     snapshots.get_by_role("button", name="Delete half-an-upload").click()
     confirm(page, "Delete")
-    expect(snapshots).to_contain_text("No snapshot yet")
+    expect(snapshots.get_by_text("No snapshot yet")).to_be_visible()
     assert store.snapshots() == []
 
 
@@ -189,9 +191,37 @@ def test_a_store_that_somebody_dropped_does_not_come_back_by_being_looked_at(
     assert "mine" not in names(server)
 
 
+def test_application_types_are_shown_as_they_come_and_go(store: ImageStore, service: Service, page: Page) -> None:
+    types = part(page, "Application types")
+    expect(types.get_by_text("No application type is registered.")).to_be_visible()
+    for path, content in package("Calc", "1.0").items():
+        assert service.upload(f"Pkg/{path}", content) == 200
+    asked = {"Kind": "ImageStorePath", "Async": True, "ApplicationTypeBuildPath": "Pkg"}
+    assert service.status("POST", f"/ApplicationTypes/$/Provision?{V}", json.dumps(asked).encode()) == 202
+
+    expect(types.get_by_role("listitem")).to_contain_text("Calc 1.0")
+    expect(types.get_by_role("listitem")).to_contain_text("Count=-1")
+    expect(types.get_by_role("listitem")).to_contain_text("Available")
+    gone = json.dumps({"ApplicationTypeVersion": "1.0"}).encode()
+    assert service.status("POST", f"/ApplicationTypes/Calc/$/Unprovision?{V}", gone) == 200
+    expect(types.get_by_text("No application type is registered.")).to_be_visible()
+
+
+def test_where_there_are_no_application_types_there_is_no_such_part(open_explorer: OpenExplorer) -> None:
+    page = open_explorer()
+    page.route("**/ApplicationTypes?*", lambda route: route.fulfill(status=400))
+    page.reload()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(page.get_by_text("Nothing is stored here yet.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Application types")).to_have_count(0)
+
+
 def test_a_store_is_reset_when_that_was_meant(store: ImageStore, service: Service, page: Page) -> None:
     service.upload("MyApp/file", b"x")
     store.freeze()
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_role("treegrid")).to_contain_text("MyApp")
+    expect(part(page, "Clock")).to_contain_text("stands still")
     page.get_by_role("button", name="Reset store…").click()
     confirm(page, "Cancel")
     assert store.files()

@@ -16,6 +16,7 @@ import pytest
 from emulator.client import Control, ControlError
 from emulator.protocol.errors import ERRORS
 from emulator.testing import EmulatorThread, ImageStore
+from tests.control.service import Service
 from tests.support.emulator import EmulatorProcess
 from tests.support.waiting import eventually
 from tests.support.wire import Connection, Reply, Wire, head, read_reply
@@ -647,3 +648,12 @@ def test_faults_of_a_fixture_are_set_in_its_store(image_store: ImageStore) -> No
             return connection.getresponse().status
 
     assert [put(), put(), put()] == [200, 504, 200]
+
+
+@pytest.mark.image_store(faults=["error=E_FAIL times=1"])
+def test_who_says_so_is_spared_and_does_not_count(image_store: ImageStore) -> None:
+    service = Service(image_store.endpoint)
+
+    assert service.upload("file", b"x", X_Emulator_Fault="none") == 200
+    assert image_store.faults()[0]["matched"] == 0
+    assert service.upload("file", b"x") == 500

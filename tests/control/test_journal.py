@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -201,3 +202,21 @@ def test_a_request_that_is_under_way_is_shown_as_running(store: Control, service
     uploading.join(30)
     assert running() == []
     assert [entry["status"] for entry in store.journal()] == [200]
+
+
+def test_who_follows_is_told_that_the_store_was_dropped(server: EmulatorThread) -> None:
+    store = server.store.make_store("followed")
+    Service(store.endpoint).upload("file", b"x")
+    events = store.follow()
+    assert next(events)["path"] == "file"
+    store.drop()
+
+    assert list(events) == []
+
+
+def test_who_follows_does_not_keep_the_emulator_from_stopping() -> None:
+    with EmulatorThread(shutdown_timeout=timedelta(hours=1)) as server:
+        Service(server.endpoint).upload("file", b"x")
+        events = server.store.follow()
+        assert next(events)["path"] == "file"
+    assert list(events) == []
