@@ -97,7 +97,7 @@ class Emulator(FastAPI):
             return
         scope[STORE] = store
         if is_explorer(scope["path"]):
-            await super().__call__(scope, receive, send)
+            await self.exchange.log.watch(super().__call__, name, scope, receive, send)
             return
         if is_control:
             take_for_json(scope)

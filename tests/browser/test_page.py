@@ -96,26 +96,39 @@ def test_text_never_becomes_markup_in_it(page: Page) -> None:
     assert refused == "TypeError"
 
 
-def test_it_works_behind_the_prefix_of_a_proxy(
-    used: ImageStore, server: EmulatorThread, open_explorer: OpenExplorer
-) -> None:
-    page = open_explorer()
-    front = "http://127.0.0.1:9/tools/store"
+def test_it_works_behind_the_prefix_of_a_proxy(open_explorer: OpenExplorer) -> None:
+    front = "http://127.0.0.1:9"
+    with EmulatorThread(allowed_origins=front) as server:
+        Service(server.endpoint).upload("MyApp/file", b"x")
+        page = open_explorer(server.endpoint)
 
-    def forward(route: Route) -> None:
-        target = route.request.url.removeprefix(front)
-        if target == "/_emulator/journal/follow":
-            route.abort()  # it has no end, and this proxy waits for one
-        else:
-            route.fulfill(response=route.fetch(url=used.endpoint + target))
+        def forward(route: Route) -> None:
+            target = route.request.url.removeprefix(f"{front}/tools/store")
+            if target == "/_emulator/journal/follow":
+                route.abort()  # it has no end, and this proxy waits for one
+            else:
+                route.fulfill(response=route.fetch(url=server.endpoint + target))
 
-    page.context.route(f"{front}/**", forward)
-    page.goto(f"{front}/Explorer/")
-    expect(page.get_by_role("row").filter(has_text="MyApp")).to_be_visible()
-    page.locator("[data-part=files]").set_input_files([NEW])
-    expect(page.get_by_text("new.txt is stored.")).to_be_visible()
-    assert used.read("new.txt") == b"x"
-    page.context.unroute_all(behavior="ignoreErrors")
+        page.context.route(f"{front}/tools/store/**", forward)
+        page.goto(f"{front}/tools/store/Explorer/")
+        expect(page.get_by_role("row").filter(has_text="MyApp")).to_be_visible()
+        page.locator("[data-part=files]").set_input_files([NEW])
+        expect(page.get_by_text("new.txt is stored.")).to_be_visible()
+        page.context.unroute_all(behavior="ignoreErrors")
+        assert server.store.read("new.txt") == b"x"
+
+
+def test_it_works_below_a_base_path(open_explorer: OpenExplorer) -> None:
+    with EmulatorThread(base_path="/tools") as server:
+        store = server.store.make_store("mine")
+        Service(store.endpoint).upload("MyApp/file", b"x")
+        for endpoint in (f"{server.endpoint}/tools", f"{server.endpoint}/tools/_emulator/on/mine"):
+            page = open_explorer(endpoint)
+            expect(page.get_by_text("Live", exact=True)).to_be_visible()
+            expect(page.get_by_role("link", name="mine")).to_have_attribute(
+                "href", "/tools/_emulator/on/mine/Explorer/"
+            )
+        expect(page.get_by_role("row").filter(has_text="MyApp")).to_be_visible()
 
 
 # --- without a browser -----------------------------------------------------------------------------------------------
