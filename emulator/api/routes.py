@@ -29,7 +29,7 @@ _ROOT_PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Image Store emulator</title></head>
 <body><h1>Image Store emulator</h1>
 <p>A local emulator of the Azure Service Fabric Image Store REST API.</p>
-<ul><li><a href="Explorer/">Explorer</a></li>
+<ul><li><a href="{front}/Explorer/">Explorer</a></li>
 <li><a href="{own}/docs">API</a></li><li><a href="{own}/health/ready">Health</a></li></ul>
 </body></html>
 """
@@ -152,9 +152,9 @@ def service_router(profile: Profile, exchange: Exchange) -> APIRouter:
 
     async def root(request: Request) -> Response:
         """What a client sees that only asks whether anything answers."""
-        return exchange.note(
-            request.scope, HTMLResponse(_ROOT_PAGE.format(own=request.scope.get("root_path", "") + OWN_PREFIX))
-        )
+        front = request.scope.get("root_path", "")
+        page = _ROOT_PAGE.format(front=front, own=front + OWN_PREFIX)
+        return exchange.note(request.scope, HTMLResponse(page))
 
     router.add_api_route("/", root, methods=["GET"], include_in_schema=False, response_model=None)
     return router
