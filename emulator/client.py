@@ -367,11 +367,6 @@ def _store_of_host(endpoint: str) -> str:
     return host.removesuffix(_LOCAL) if host.endswith(_LOCAL) else ""
 
 
-def printable(text: str) -> str:
-    """Text that somebody's client sent, without power over a terminal."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
 def _reason(body: bytes) -> str:
     try:
         answer = json.loads(body)

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from emulator.client import DEFAULT_ENDPOINT, Control, ControlError, OnProgress, UnreachableError, printable
+from emulator.client import DEFAULT_ENDPOINT, Control, ControlError, OnProgress, UnreachableError
+from emulator.display import printable, show_answer, show_range, show_session
 
 OK: Final = 0
 NOT_SO: Final = 1
@@ -237,12 +238,11 @@ def _print_entry(entry: dict[str, Any], given: argparse.Namespace) -> None:
     elif given.curl:
         print(entry["curl"], flush=True)
     else:
-        answer = "no answer" if entry["status"] == 0 else " ".join(filter(None, [str(entry["status"]), entry["code"]]))
         fault = f" [{entry['fault']}]" if entry["fault"] else ""
-        part = f" {entry['range']}" if entry["range"] else ""
+        where = printable(entry["path"] or entry["target"]) + show_range(entry)
         print(
             f"{entry['number']:5} {entry['moment']} {entry['operation'] or '-':32} {entry['verb']:6} "
-            f"{printable(entry['path'] or entry['target'])}{part} -> {answer} {entry['duration_ms']:.1f} ms{fault}",
+            f"{where} -> {show_answer(entry)} {entry['duration_ms']:.1f} ms{fault}",
             flush=True,
         )
 
@@ -279,8 +279,7 @@ def _add_state(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _sessions(control: Control, given: argparse.Namespace) -> int:
     for each in control.forget_sessions() if given.forget else control.sessions():
-        expected = ", ".join(f"{part['start']}-{part['end']}" for part in each["expected"]) or "nothing"
-        print(f"{each['session']} {each['path']} of {each['size']} bytes expects {expected}; until {each['expires']}")
+        print(f"{show_session(each)}; until {each['expires']}")
     return OK
 
 

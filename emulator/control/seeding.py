@@ -134,25 +134,22 @@ def _require_place(store: IsolatedStore, path: ContentPath) -> None:
 
 
 def _path(store: IsolatedStore, into: str, name: str) -> ContentPath:
-    try:
-        path = store.rules.parse(f"{into}/{name}")
-    except FabricError as error:
-        raise SeedError(f"{name!r} is no path of the image store") from error
+    path = _parsed(store, f"{into}/{name}", name)
     if path.is_root:
         raise SeedError(f"{name!r} is no path of the image store")
     return path
 
 
-def _folder(store: IsolatedStore, into: str) -> ContentPath:
+def _parsed(store: IsolatedStore, text: str, shown: str) -> ContentPath:
     try:
-        return store.rules.parse(into)
+        return store.rules.parse(text)
     except FabricError as error:
-        raise SeedError(f"{into!r} is no path of the image store") from error
+        raise SeedError(f"{shown!r} is no path of the image store") from error
 
 
 def _marks(store: IsolatedStore, into: str, files: Iterable[ContentPath]) -> list[ContentPath]:
     """The mark files that are missing among `files`: one for each folder, from `into` down."""
-    top = _folder(store, into)
+    top = _parsed(store, into, into)
     folders = {path.parts[:depth] for path in files for depth in range(max(len(top.parts), 1), len(path.parts))}
     wanted = [store.rules.of([*parts, MARK_FILE]) for parts in sorted(folders)]
     given = {path.key for path in files}

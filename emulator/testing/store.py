@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from emulator.client import Control
+from emulator.display import show_answer, show_range, show_session
 
 _LINES: Final = 100
 """Requests in a report; those before them are counted."""
@@ -24,28 +25,15 @@ class ImageStore(Control):
         faults = self.faults()
         return {
             "journal": _lines([*earlier, *requests[-_LINES:]]),
-            "upload sessions": _lines(map(_session, self.sessions())),
+            "upload sessions": _lines(map(show_session, self.sessions())),
         } | ({"faults": _lines(map(_fault, faults))} if faults else {})
 
 
 def _entry(entry: dict[str, Any]) -> str:
-    match entry["status"]:
-        case None:
-            answer = "not answered yet"
-        case 0:
-            answer = "no answer"
-        case status:
-            answer = f"{status} {entry['code']}".strip()
-    part = f" {entry['range']}" if entry["range"] else ""
     fault = f"  [{entry['fault']}]" if entry["fault"] else ""
     why = f"\n      {entry['why']}" if entry["why"] and not fault else ""
-    request = f"{entry['moment'][11:19]} {entry['verb']:6} {entry['target']}{part}"
-    return f"{entry['number']:4} {request} -> {answer}{fault}{why}"
-
-
-def _session(session: dict[str, Any]) -> str:
-    expected = ", ".join(f"{each['start']}-{each['end']}" for each in session["expected"]) or "nothing"
-    return f"{session['session']} {session['path']} of {session['size']} bytes expects {expected}"
+    request = f"{entry['moment'][11:19]} {entry['verb']:6} {entry['target']}{show_range(entry)}"
+    return f"{entry['number']:4} {request} -> {show_answer(entry)}{fault}{why}"
 
 
 def _fault(fault: dict[str, Any]) -> str:
