@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from emulator.clock import to_datetime
 from emulator.control.progress import Progress
-from emulator.control.stores import IsolatedStore, Stores
+from emulator.control.stores import IsolatedStore, ReplacedError, Stores
 from emulator.operations.body import in_thread
 from emulator.operations.expiry import Expiry
 from emulator.storage.disk import exchange
@@ -16,10 +16,6 @@ from emulator.storage.layout import StoreLayout
 from emulator.storage.snapshots import count_files, restore, save
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class ReplacedError(Exception):
-    """The store an operation worked on is no longer there, or no longer the same."""
 
 
 class Snapshots:

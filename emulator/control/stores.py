@@ -45,7 +45,15 @@ _SESSION_PATHS: Final = 10_000
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 
-class SharedDataError(Exception):
+class ConflictError(Exception):
+    """What was asked for cannot be done to the store as things stand."""
+
+
+class ReplacedError(ConflictError):
+    """The store an operation worked on is no longer there, or no longer the same."""
+
+
+class SharedDataError(ConflictError):
     """Another server process uses the data directory, so this one may not replace what lies there."""
 
 

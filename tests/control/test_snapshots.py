@@ -9,10 +9,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emulator.client import Control, ControlError
+from emulator.control import snapshots
+from emulator.storage.snapshots import save
 from emulator.testing import EmulatorThread
 from tests.control.service import Service, new_session
 
@@ -228,7 +231,10 @@ def test_progress_is_told_while_it_is_made(store: Control, service: Service) -> 
 CRASH = """
 import os, sys
 from pathlib import Path
+from typing import Any
 from emulator.control import stores
+from emulator.control import snapshots
+from emulator.storage.snapshots import save
 from emulator.client import Control
 from emulator.testing import EmulatorThread
 
@@ -303,6 +309,30 @@ def test_saves_restores_and_deletions_of_one_snapshot_at_once_never_mix(store: C
         assert set(other.files().values()) in ({3}, {5})
         assert len(other.files()) == 40
         other.drop()
+
+
+def test_a_store_that_is_reset_while_its_snapshot_is_taken_has_no_snapshot(
+    store: Control, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Part of it would be of one store, part of another."""
+    service.upload("App/file", b"1")
+    saving, was_reset = threading.Event(), threading.Event()
+
+    def save_slowly(*arguments: Any) -> int:
+        saving.set()
+        assert was_reset.wait(30)
+        return save(*arguments)
+
+    monkeypatch.setattr(snapshots, "save", save_slowly)
+    with ThreadPoolExecutor(1) as running:
+        snapshot = running.submit(store.snapshot, "torn")
+        assert saving.wait(30)
+        store.reset()
+        was_reset.set()
+        with pytest.raises(ControlError, match="was replaced while its snapshot was taken"):
+            snapshot.result()
+    assert "torn" not in store.snapshots()
+    assert store.clock()["mode"] == "real", "and the server goes on"
 
 
 def test_how_a_clock_runs_and_when_sessions_end_is_part_of_a_snapshot(store: Control) -> None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from emulator.control.progress import Progress
-from emulator.control.stores import SharedDataError
+from emulator.control.stores import ConflictError
 
 LINES: Final = "application/x-ndjson"
 _EVERY_SECONDS: Final = 0.2
@@ -41,7 +41,7 @@ async def _outcome(work: Work) -> tuple[int, dict[str, Any]]:
         return 200, await work()
     except FileNotFoundError as error:
         return 404, {"error": str(error)}
-    except SharedDataError as error:
+    except ConflictError as error:
         return 409, {"error": str(error)}
     except ValueError as error:
         return 400, {"error": str(error)}
