@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
 from emulator.api.addressing import take_base_path, take_store
-from emulator.api.control import ERROR_HANDLERS, control_router, take_for_json
+from emulator.api.control import ERROR_HANDLERS, control_router, outage_reply, take_for_json
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.explorer import explorer_router
 from emulator.api.gateway import OWN_PREFIX, is_explorer, is_own
@@ -94,6 +94,10 @@ class Emulator(FastAPI):
             store = self.stores.at_hand(name) or await self.stores.get(name)
         except ValueError as error:
             await self.exchange.log.watch(refuse_store(str(error)), name, scope, receive, send)
+            return
+        except Exception as error:  # noqa: BLE001  # whatever keeps a store from being opened has an answer
+            reply = outage_reply(error) if is_control else self.exchange.failure(error)
+            await self.exchange.log.watch(reply, name, scope, receive, send)
             return
         scope[STORE] = store
         if is_explorer(scope["path"]):

@@ -106,6 +106,10 @@ class Exchange:
         entry: Entry = scope[ENTRY]
         return self._note(entry, self._error(entry, error))
 
+    def failure(self, error: Exception) -> Response:
+        """The answer to a request whose store cannot be opened."""
+        return error_reply(_fabric_error(error), hints=self.hints)
+
     async def answer(self, request: Request, operation: Operation) -> Response:
         """Do what a matched request asks for."""
         store: IsolatedStore = request.scope[STORE]

@@ -171,10 +171,14 @@ class Stores:
 
     def at_hand(self, name: str) -> IsolatedStore | None:
         """The store, if it is open and stays so for the moment."""
-        return None if name == self._leaving else self._open.get(name)
+        store = None if name == self._leaving else self._open.get(name)
+        return store if store and store.opened.store.is_open else None
 
     async def get(self, name: str) -> IsolatedStore:
-        """The store, opened or made if need be; raises `ValueError` for a name that is none."""
+        """The store, opened or made if need be; raises `ValueError` for a name that is none.
+
+        Raises what its disk or its database does where it cannot be opened.
+        """
         async with self._change:
             return await self._opened(store_name(name))
 
@@ -196,6 +200,7 @@ class Stores:
                 return False
             store = await self._opened(name)
             with self._ending(store):
+                await in_thread(store.opened.store.sessions.check)
                 await _end_requests(store)
                 trash = await in_thread(self._drop, store)
                 del self._open[name]
@@ -223,7 +228,8 @@ class Stores:
     ) -> IsolatedStore:
         """Put other content and sessions in the place of a store's: those that `build` makes in new directories.
 
-        If `build` fails, nothing has changed. Raises `SharedDataError` where another process uses the data.
+        If `build` fails, or the database is away, nothing has changed. Raises `SharedDataError` where another process
+        uses the data.
         """
         layout = self._data.spare_store()
         try:
@@ -231,6 +237,7 @@ class Stores:
             async with self._change:
                 store = await self._opened(store_name(name))
                 with self._ending(store):
+                    await in_thread(store.opened.store.sessions.check)
                     await _end_requests(store)
                     await in_thread(self._swap, store, layout)
                     on_replaced(store)  # before anybody is let in again
@@ -261,6 +268,8 @@ class Stores:
         store = self._open.get(name)
         if store is None:
             store = self._open[name] = await in_thread(self._make, name, Clock())
+        elif not store.opened.store.is_open:  # its database went away while it was replaced
+            store.opened = await in_thread(self._open_directories, name, store.clock, store.life)
         return store
 
     def _make(self, name: str, clock: Clock) -> IsolatedStore:

@@ -12,7 +12,7 @@ from emulator.storage.errors import reason_of
 from emulator.storage.layout import StoreLayout
 from emulator.storage.locks import NamedLocks
 from emulator.storage.sessions import SessionTable
-from emulator.storage.snapshots import read_arrival
+from emulator.storage.snapshots import read_arrival, write_arrival
 from emulator.storage.staging import Staging
 
 
@@ -31,8 +31,13 @@ class Store:
         self.staging = Staging(layout, self.locks, sync)
         self.content = ContentTree(str(layout.content), rules, self.locks, sync, self.staging.is_alone)
         self.sessions = SessionTable(database, name)
-        self._take_arrival(is_new=is_new)
-        self.staging.sweep_sessions(self.sessions.tokens)
+        self.is_open = True
+        try:
+            self._take_arrival(is_new=is_new)
+            self.staging.sweep_sessions(self.sessions.tokens)
+        except BaseException:
+            self.close()
+            raise
 
     def _take_arrival(self, *, is_new: bool) -> None:
         """Sessions are those that came with the directories; with new ones none did, whatever was here before."""
@@ -40,8 +45,12 @@ class Store:
         if arrived is None and is_new and self.staging.is_alone():
             arrived = []
         if arrived is not None:
-            with self.sessions.replacing(arrived):
-                pass
+            try:
+                with self.sessions.replacing(arrived):
+                    pass
+            except Exception:
+                write_arrival(self._layout, arrived)  # for the next who opens it: the database is away
+                raise
             self._layout.arrival.unlink(missing_ok=True)
 
     def unpacked(self, folder: str) -> ContentTree:
@@ -70,5 +79,6 @@ class Store:
 
     def close(self) -> None:
         """Stop using the store, leaving content and sessions as they are."""
+        self.is_open = False
         self.staging.close()
         self.locks.close()

@@ -387,6 +387,79 @@ def test_a_database_restarted_between_requests_costs_no_error(own_server: Postgr
             assert {reply.status for reply in replies} == {200}
 
 
+def control(server: DurableServer, method: str, target: str) -> tuple[int, object]:
+    """What the emulator's own API answers: a status, and the text of its error if that is what it is."""
+    reply = server.send(method, f"/_emulator{target}")
+    return reply.status, reply.json()["error"] if reply.status >= 400 else None
+
+
+@pytest.mark.parametrize("target", ["POST /reset", "DELETE /stores/default", "POST /snapshots/before/restore"])
+def test_no_store_is_replaced_while_the_database_is_away(
+    target: str, own_server: PostgresServer, tmp_path: Path
+) -> None:
+    """It is refused with a reason, nothing has changed, and when the database is back everything goes on."""
+    data = tmp_path / "data"
+    keep_in_postgresql(data, own_server.url())
+    session_id = new_id()
+    method, target = target.split()
+    with DurableServer(data).started() as server:
+        assert control(server, "PUT", "/snapshots/before") == (200, None)
+        assert server.upload("file", b"content").status == 200
+        assert server.chunk("session", session_id, 0, b"a", 2).status == 200
+        own_server.stop()
+        assert control(server, method, target) == (503, "the emulator's database failed: see its log")
+        assert control(server, "GET", "/sessions") == (503, "the emulator's database failed: see its log")
+        own_server.start()
+        assert content_of(data) == {"file": b"content"}
+        assert server.chunk("session", session_id, 1, b"b", 2).status == 200
+        assert server.commit(session_id).status == 200
+        assert control(server, method, target)[0] in {200, 204}
+        assert content_of(data) == {}
+        assert server.terminate() == 0
+        assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("target", ["POST /on/mine/_emulator/reset", "DELETE /stores/mine"])
+def test_a_store_whose_database_fails_while_it_is_replaced_comes_back_without_a_restart(
+    target: str, data: Path
+) -> None:
+    """Empty, its sessions gone, and as good as new: it can be filled and reset again."""
+    session_id = new_id()
+    method, target = target.split()
+    chunk = f"/_emulator/on/mine/ImageStore/f/$/UploadChunk?{V}&session-id={session_id}"
+    with DurableServer(data).started() as server:
+        assert server.put(chunk, b"a", headers={"Content-Range": "bytes 0-0/2"}).status == 200
+        alter(
+            data,
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$BEGIN RAISE 'not now'; END$$ LANGUAGE plpgsql",
+            "CREATE TRIGGER refuse BEFORE DELETE ON upload_session EXECUTE FUNCTION refuse()",
+        )
+        assert control(server, method, target) == (503, "the emulator's database failed: see its log")
+        assert is_io_error(server.put(f"/_emulator/on/mine/ImageStore/f?{V}", b"x"))
+        alter(data, "DROP TRIGGER refuse ON upload_session")
+        assert server.get(f"/_emulator/on/mine{sessions_of('f')}").status == 204
+        assert server.put(chunk, b"a", headers={"Content-Range": "bytes 0-0/2"}).status == 200
+        assert control(server, method, target) == (204, None)
+        assert server.terminate() == 0
+        assert "Traceback" not in server.log()
+
+
+def test_a_store_first_asked_for_while_the_database_is_away_is_there_afterwards(
+    own_server: PostgresServer, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    keep_in_postgresql(data, own_server.url())
+    listing = f"/_emulator/on/new/ImageStore/f?{V}"
+    with DurableServer(data).started() as server:
+        own_server.stop()
+        assert is_io_error(server.put(listing, b"x"))
+        assert control(server, "PUT", "/stores/other") == (503, "the emulator's database failed: see its log")
+        own_server.start()
+        assert server.put(listing, b"x").status == 200
+        assert control(server, "POST", "/on/new/_emulator/reset") == (204, None)
+        assert "Traceback" not in server.log()
+
+
 def sessions_of(path: str) -> str:
     """The target that asks for the sessions on a path."""
     return f"/ImageStore/{path}/$/GetUploadSession?{V}"

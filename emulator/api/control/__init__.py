@@ -1,5 +1,6 @@
 """The emulator's own API below its prefix, on the store that the request's address selects."""
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from emulator.api.control import clock, content, faults, journal, sessions, snapshots, stores
-from emulator.api.control.common import explain
+from emulator.api.control.common import explain, outage_of
 from emulator.api.gateway import OWN_PREFIX
 
 _NOT_MEANT: Final = frozenset({b"", b"application/x-www-form-urlencoded", b"text/plain"})
@@ -28,6 +29,14 @@ async def _say(_request: Request, error: Exception) -> Response:
 
 
 ERROR_HANDLERS: Final = {HTTPException: _say, RequestValidationError: _say, RecursionError: _say}
+
+
+def outage_reply(error: Exception) -> Response:
+    """The answer where the store that is asked for cannot be opened; raises the error again if nothing explains it."""
+    reason = outage_of(error)
+    if reason is None:
+        raise error
+    return JSONResponse({"error": reason}, 503)
 
 
 def take_for_json(scope: Scope) -> None:
@@ -49,7 +58,16 @@ def control_router(*, has_one_process: bool) -> APIRouter:
         if not has_one_process:
             raise HTTPException(409, "clock, faults, journal and stores live in one process: start it with --workers 1")
 
-    router = APIRouter(prefix=OWN_PREFIX, dependencies=[Depends(require_one_process)])
+    async def name_outages() -> AsyncIterator[None]:
+        try:
+            yield
+        except Exception as error:
+            reason = outage_of(error)
+            if reason is None:
+                raise
+            raise HTTPException(503, reason) from error
+
+    router = APIRouter(prefix=OWN_PREFIX, dependencies=[Depends(require_one_process), Depends(name_outages)])
     for part in (clock, content, faults, journal, sessions, snapshots, stores):
         router.include_router(part.routes)
     return router

@@ -1,5 +1,6 @@
 """What the routes of the control API share: the store they work on, and shapes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,7 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from emulator.api.exchange import STORE
 from emulator.clock import to_datetime
 from emulator.control.stores import IsolatedStore, Stores
+from emulator.operations.failures import as_fabric_error
 from emulator.protocol.upload_session import UploadSession
+
+_log = logging.getLogger(__name__)
 
 
 async def _selected(request: Request) -> IsolatedStore:
@@ -75,6 +79,15 @@ def view_session(session: UploadSession, store: IsolatedStore) -> SessionView:
 def bad_request(error: Exception) -> HTTPException:
     """A 400 that says what was wrong."""
     return HTTPException(400, str(error))
+
+
+def outage_of(error: Exception) -> str | None:
+    """Which of disk and database has failed, and how; ``None`` for any other error."""
+    known = as_fabric_error(error)
+    if known is None or known is error:
+        return None
+    _log.warning("%s", error)
+    return known.why or known.message
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> str:

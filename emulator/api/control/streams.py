@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from emulator.api.control.common import outage_of
 from emulator.control.progress import Progress
 from emulator.control.stores import ConflictError
 
@@ -47,3 +48,8 @@ async def _outcome(work: Work) -> tuple[int, dict[str, Any]]:
         return 400, {"error": str(error)}
     except OSError as error:
         return 507, {"error": error.strerror or str(error)}
+    except Exception as error:
+        reason = outage_of(error)
+        if reason is None:
+            raise
+        return 503, {"error": reason}
