@@ -9,8 +9,10 @@
 """
 
 import datetime as dt
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -31,16 +33,27 @@ _RENEW_BEFORE: Final = dt.timedelta(days=30)
 _CLOCKS_DIFFER: Final = dt.timedelta(days=1)
 
 
+@contextmanager
+def authority_in(directory: Path) -> Iterator["Authority"]:
+    """The authority in a directory, for one process at a time: those that start at once shall not make two."""
+    directory.mkdir(parents=True, exist_ok=True)
+    os.chmod(directory, 0o700)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield Authority(directory)
+    finally:
+        os.close(descriptor)
+
+
 class Authority:
-    """The authority in a directory: made if it isn't there, or about to end."""
+    """The authority in a directory: made if it isn't there, about to end, or not of one piece."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        os.chmod(directory, 0o700)
         self.file = directory / "ca.pem"
         key_file = directory / "ca.key"
-        if not (key_file.exists() and _lasts(self.file)):
+        if not (_lasts(self.file) and _belongs(key_file, self.file)):
             self._make(key_file)
         self._certificate = x509.load_pem_x509_certificate(self.file.read_bytes())
         key = load_pem_private_key(key_file.read_bytes(), None)
@@ -136,6 +149,15 @@ def _lasts(file: Path) -> bool:
     except (OSError, ValueError):
         return False
     return certificate.not_valid_after_utc - dt.datetime.now(dt.UTC) > _RENEW_BEFORE
+
+
+def _belongs(key_file: Path, file: Path) -> bool:
+    """Whether the key is that of the certificate; not so where whoever made them was killed between the two."""
+    try:
+        key = load_pem_private_key(key_file.read_bytes(), None)
+    except (OSError, ValueError):
+        return False
+    return key.public_key() == x509.load_pem_x509_certificate(file.read_bytes()).public_key()
 
 
 def _as_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

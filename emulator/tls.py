@@ -48,13 +48,13 @@ def load_tls(settings: Settings) -> tuple[Tls | None, Access]:
 def _make_own(settings: Settings, context: ssl.SSLContext) -> tuple[Path, str, str]:
     """The authority's file, and the thumbprints of its client for each role."""
     try:
-        from emulator.certificates import ADMIN, USER, Authority
+        from emulator.certificates import ADMIN, USER, authority_in
     except ImportError:
         raise SettingError("tls", "auto needs the extra 'tls': pip install 'imagestore-emulator[tls]'") from None
     try:
-        authority = Authority(settings.data / _FOLDER)
-        context.load_cert_chain(authority.server(settings.tls_names.replace(",", " ").split()))
-        clients = [_thumbprint(authority.client(role)) for role in (ADMIN, USER)]
+        with authority_in(settings.data / _FOLDER) as authority:
+            context.load_cert_chain(authority.server(settings.tls_names.replace(",", " ").split()))
+            clients = [_thumbprint(authority.client(role)) for role in (ADMIN, USER)]
     except (OSError, ValueError) as error:
         raise SettingError("tls", f"auto: {error}") from error
     return authority.file, clients[0], clients[1]

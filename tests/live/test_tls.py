@@ -5,14 +5,18 @@ import http.client
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
-from emulator.certificates import Authority
+from emulator.certificates import Authority, authority_in
 from emulator.client import Control, ControlError, UnreachableError
+from emulator.settings import Settings, TlsMode
 from emulator.testing import EmulatorThread
+from emulator.tls import load_tls
 from tests.support.emulator import EmulatorProcess
 from tests.support.wire import Wire, head, read_reply
 
@@ -67,6 +71,12 @@ def own(server: EmulatorThread, role: str) -> Path:
     return server.data / f"tls/{role}.pem"
 
 
+def authority_of(directory: Path) -> Authority:
+    """One more authority."""
+    with authority_in(directory) as made:
+        return made
+
+
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "host.docker.internal", "extra.example", "store.localhost"])
 def test_the_certificate_is_for_every_name_by_which_it_is_reached(start: Start, name: str) -> None:
     server = start(tls_names="extra.example, store.localhost")
@@ -91,6 +101,38 @@ def test_the_authority_can_be_downloaded_and_stays_over_a_restart(start: Start, 
     server.stop()
     server.start()
     assert ask(server, target="/_emulator/ca.pem") == (200, first)
+
+
+def test_emulators_that_start_at_once_on_one_directory_have_one_authority_and_the_same_clients(tmp_path: Path) -> None:
+    together, rounds = 4, 5
+    for number in range(rounds):
+        settings = Settings(tls=TlsMode.AUTO, client_certificates=True, data=tmp_path / f"{number}")
+        all_there = Barrier(together)
+
+        def begin(settings: Settings = settings, all_there: Barrier = all_there) -> tuple[frozenset[str], list[bytes]]:
+            all_there.wait()
+            tls, access = load_tls(settings)
+            assert tls
+            return access.admins | access.users, tls.context.get_ca_certs(binary_form=True)
+
+        with ThreadPoolExecutor(together) as pool:
+            first, *others = [each.result() for each in [pool.submit(begin) for _ in range(together)]]
+
+        assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("file", ["ca.key", "ca.pem"])
+def test_an_authority_whose_key_is_anothers_or_torn_is_made_anew(start: Start, tmp_path: Path, file: str) -> None:
+    theirs = authority_of(tmp_path / "theirs").file.with_name(file).read_bytes()
+    for content in (theirs, b"", theirs[:50]):
+        server = start(client_certificates=True)
+        server.stop()
+        (tmp_path / "data/tls" / file).write_bytes(content)
+
+        server.start()
+
+        assert ask(server, client=own(server, "admin"))[0] == 404
+        server.stop()
 
 
 def test_keys_are_for_the_owner_only(start: Start, tmp_path: Path) -> None:
@@ -176,7 +218,7 @@ def test_a_stranger_gets_nothing_not_even_a_listing(start: Start) -> None:
 
 def test_a_certificate_of_another_authority_is_refused(start: Start, tmp_path: Path) -> None:
     server = start(client_certificates=True)
-    other = Authority(tmp_path / "other").client("admin")
+    other = authority_of(tmp_path / "other").client("admin")
 
     with pytest.raises(OSError):  # the handshake fails, or what comes after it
         ask(server, client=other)
@@ -203,7 +245,7 @@ def thumbprint(pem: Path) -> str:
 
 @pytest.mark.parametrize("way", ["thumbprint", "cn=user", "CN=User", "ca"])
 def test_roles_go_by_thumbprint_by_common_name_or_by_authority(start: Start, tmp_path: Path, way: str) -> None:
-    authority = Authority(tmp_path / "theirs")
+    authority = authority_of(tmp_path / "theirs")
     client = authority.client("user")
     who = thumbprint(client) if way == "thumbprint" else way
 
@@ -213,14 +255,14 @@ def test_roles_go_by_thumbprint_by_common_name_or_by_authority(start: Start, tmp
 
 
 def test_a_trusted_certificate_without_a_role_is_a_strangers(start: Start, tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "theirs")
+    authority = authority_of(tmp_path / "theirs")
     server = start(client_certificates=True, client_ca=authority.file, admin_clients="cn=somebody")
 
     assert ask(server, client=authority.client("user")) == (403, b"")
 
 
 def test_certificates_can_be_files(start: Start, tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "theirs")
+    authority = authority_of(tmp_path / "theirs")
     server = start(
         tls="files",
         tls_certificate=authority.server([]),
