@@ -9,7 +9,9 @@ from typing import Final
 
 from emulator.settings import Settings
 
-_to_json: Final = json.JSONEncoder(ensure_ascii=False).encode  # made once: that takes as long as a line does
+# made once: that takes as long as a line does
+_to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+_to_ascii_json: Final = json.JSONEncoder().encode
 _BARE: Final = re.compile("[!#-~]+")
 
 
@@ -29,7 +31,9 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return _to_json(line)
+        text = _to_json(line)
+        # Some characters are the end of a line to readers, or a command to terminals.
+        return text if text.isprintable() else _to_ascii_json(line)
 
 
 class TextFormatter(logging.Formatter):
@@ -42,7 +46,7 @@ class TextFormatter(logging.Formatter):
         """The line. Targets are ASCII, or the parser refuses them; whatever else a client sent can be anything."""
         facts: dict[str, object] = getattr(record, "facts", {})
         shown = [f"{name}={_quoted(str(value))}" for name, value in facts.items()]
-        return " ".join([super().formatMessage(record), *shown])
+        return " ".join([*super().formatMessage(record).splitlines(), *shown])
 
 
 def _quoted(text: str) -> str:

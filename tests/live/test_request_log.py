@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.databases import alter, keep_in_postgresql
 from tests.support.emulator import EmulatorProcess
 from tests.support.waiting import eventually
 from tests.support.wire import head
@@ -138,6 +139,32 @@ def test_nothing_a_client_sends_can_make_a_line_of_its_own(tmp_path: Path) -> No
     line = process.output[1].rstrip("\n")
     assert line.isprintable()
     assert re.search(r' request_id="x\\" status=200 ', line), line
+
+
+def test_no_line_for_machines_has_a_character_that_terminals_or_readers_act_on(tmp_path: Path) -> None:
+    """Readers that know Unicode end a line at U+2028 and U+0085; a terminal takes U+009B for a command."""
+    hostile = {"X-ServiceFabricRequestId": "a\x9b2J\x85b"}
+    with EmulatorProcess(tmp_path / "data") as process:
+        assert process.put(f"/ImageStore/odd%E2%80%A8%E2%80%AE%C2%85?{V}", b"x", headers=hostile).status == 200
+        assert process.put(f"/ImageStore/sch%C3%B6n?{V}", b"x").status == 200
+        odd, plain = line_about(process, "/odd"), line_about(process, "/sch")
+    assert (odd["path"], plain["path"]) == ("odd\u2028\u202e\x85", "schön")
+    assert odd["request_id"].encode("latin-1").decode() == "a\x9b2J\x85b", "it is all there, byte for byte"
+    assert all(line.rstrip("\n").isprintable() for line in process.output), process.output
+    assert any("schön" in line for line in process.output), "what can be read is left as it is"
+
+
+@pytest.mark.postgresql
+def test_a_database_that_fails_is_one_line_for_people_too(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    keep_in_postgresql(data)
+    with EmulatorProcess(data, "--log-format", "text") as process:
+        alter(data, "ALTER TABLE upload_session RENAME TO away")
+        assert process.get(f"/ImageStore/f/$/GetUploadSession?{V}").status == 500
+        eventually(lambda: any(" 500 " in line for line in process.output), "the request is logged")
+    _, *lines = process.output
+    assert all(re.match(r"\d{4}-\d\d-\d\d \S+ (WARNING|INFO) ", line) for line in lines), lines
+    assert "does not exist" in lines[0]
 
 
 def test_no_answer_names_the_request_unless_that_is_wanted(tmp_path: Path, process: EmulatorProcess) -> None:
