@@ -26,7 +26,7 @@ from emulator.control.faults import read_faults
 from emulator.control.metrics import Metrics
 from emulator.control.progress import Progress
 from emulator.control.seeding import seed_from_path
-from emulator.control.stores import IsolatedStore, Stores
+from emulator.control.stores import DEFAULT, IsolatedStore, Stores
 from emulator.operations.expiry import sweep_forever
 from emulator.settings import SettingError, Settings
 from emulator.storage.database import Database
@@ -90,6 +90,8 @@ class Emulator(FastAPI):
         if refusal:  # before a store is made for it
             await self.exchange.log.watch(refusal, name, scope, receive, send)
             return
+        if self.guard.is_stranger(scope):
+            name = DEFAULT  # whoever may do nothing makes no store either
         try:
             store = self.stores.at_hand(name) or await self.stores.get(name)
         except ValueError as error:

@@ -38,10 +38,8 @@ class Guard:
         if refusal or scope["path"].startswith(_OPEN):
             return refusal
         request = Request(scope)
-        if self._access.is_required:
-            connection = connection_of(scope)
-            if self._access.role_of(connection.peer if connection else None) is not Role.ADMIN:
-                return _refuse(403, "this is for clients whose certificate makes them admins")
+        if self._role_of(scope) is not Role.ADMIN:
+            return _refuse(403, "this is for clients whose certificate makes them admins")
         if self._token and not self._is_preflight(request):
             given = request.headers.get("authorization", "")
             if not hmac.compare_digest(given.encode("latin-1", "replace"), b"Bearer " + self._token):
@@ -49,6 +47,16 @@ class Guard:
                 reply.headers["www-authenticate"] = "Bearer"
                 return reply
         return None
+
+    def is_stranger(self, scope: Scope) -> bool:
+        """Whether a request comes from a client without a role, where clients need one."""
+        return self._role_of(scope) is None
+
+    def _role_of(self, scope: Scope) -> Role | None:
+        if not self._access.is_required:
+            return Role.ADMIN
+        connection = connection_of(scope)
+        return self._access.role_of(connection.peer if connection else None)
 
     def origin_refusal(self, scope: Scope) -> Response | None:
         """The answer to what a page of another site asks.

@@ -216,6 +216,19 @@ def test_a_stranger_gets_nothing_not_even_a_listing(start: Start) -> None:
     assert ask(server, client=own(server, "admin"))[0] == 404, "nothing of it was stored"
 
 
+def test_a_stranger_makes_no_store(start: Start) -> None:
+    server = start(client_certificates=True)
+    assert server.data
+
+    assert ask(server, target=f"/_emulator/on/theirs{TARGET}") == (403, b"")
+    assert ask(server, target="/_emulator/on/theirs/_emulator/health/ready")[0] == 200
+    assert not (server.data / "theirs").exists()
+
+    assert ask(server, "PUT", f"/_emulator/on/ours{TARGET}", client=own(server, "admin"), body=b"1")[0] == 200
+    assert ask(server, target=f"/_emulator/on/ours{TARGET}", client=own(server, "user"))[0] == 200
+    assert ask(server, target=f"/_emulator/on/ours{TARGET}") == (403, b"")
+
+
 def test_a_certificate_of_another_authority_is_refused(start: Start, tmp_path: Path) -> None:
     server = start(client_certificates=True)
     other = authority_of(tmp_path / "other").client("admin")
