@@ -1,6 +1,8 @@
 """The image, run by a real engine in the ways people run it."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,7 +13,7 @@ from emulator import __version__
 from tests.clients.environments import environment
 from tests.clients.package import build_package, read_tree, with_markers
 from tests.clients.sfctl import Sfctl
-from tests.docker.engine import Container, docker
+from tests.docker.engine import ROOT, Container, docker
 from tests.support.waiting import eventually
 from tests.support.wire import head
 
@@ -79,6 +81,18 @@ def test_nothing_that_only_builds_or_tests_it_is_inside(image: str) -> None:
     names = {Path(line).name.partition("-")[0] for line in listed.splitlines()}
     assert {"imagestore_emulator", "fastapi", "uvloop"} <= names
     assert not names & {"pip", "pytest", "hatchling", "ruff", "mypy", "uv", "hypothesis"}
+
+
+def test_the_command_of_the_readme_lists_every_package_inside_for_a_bill_of_materials(image: str) -> None:
+    (arguments,) = re.findall(r"docker (run [^$]*cyclonedx-py[^>]*)> sbom.json", (ROOT / "README.md").read_text())
+    words = shlex.split(arguments.replace("\\\n", ""))
+    bill = json.loads(docker(*(image if word == "imagestore-emulator" else word for word in words)))
+    listed = docker("run", "--rm", "--entrypoint", "find", image, "/opt/imagestore-emulator", "-name", "*.dist-info")
+    inside = {Path(line).name.removesuffix(".dist-info") for line in listed.splitlines()}
+    told = {f"{each['name'].replace('-', '_')}-{each['version']}" for each in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX"
+    assert {each.lower() for each in told} == {each.lower() for each in inside}
+    assert f"imagestore_emulator-{__version__}" in told
 
 
 # --- what it does -----------------------------------------------------------------------------------------------------
