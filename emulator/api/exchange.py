@@ -128,7 +128,7 @@ class Exchange:
             if self.access.is_required:
                 _api_version(query.get("api-version"), operation, store)  # a bad URL is one for strangers, too
                 self._check_cluster(request)
-                if not self._admit(request):
+                if not self._admit(request, operation):
                     return self._note(entry, bare_reply(403))
             fault = self._fault(request, store, entry)
             return self._note(entry, await (self._with_fault(fault, request, body, work) if fault else work()))
@@ -149,11 +149,12 @@ class Exchange:
             if allowance:
                 allowance.end()
 
-    def _admit(self, request: Request) -> bool:
+    def _admit(self, request: Request, operation: Operation) -> bool:
         """Whether this is a client with a role; raises ``E_ACCESSDENIED`` for what that role may not do."""
         connection = connection_of(request.scope)
         role = self.access.role_of(connection.peer if connection else None)
-        if role is Role.USER and not self.access.lets_user(request.method, request.url.path):
+        path = request.url.path
+        if role is Role.USER and not self.access.lets_user(request.method, operation.name, path):
             raise FabricError("E_ACCESSDENIED", why="the client's certificate has the role of a user, not of an admin")
         return role is not None
 

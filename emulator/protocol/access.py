@@ -9,6 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 _READING: Final = frozenset({"GET", "HEAD"})
+_QUESTION: Final = "Get"
+"""What the names of operations begin with that change nothing, whatever their verb."""
+
 _DIGITS: Final = frozenset("0123456789abcdef")
 _THUMBPRINT_LENGTH: Final = 40
 _COMMON_NAME: Final = "cn="
@@ -57,9 +60,9 @@ class Access:
             return Role.ADMIN
         return Role.USER if names & self.users else None
 
-    def lets_user(self, method: str, path: str) -> bool:
-        """Whether users may do this."""
-        if method not in _READING:
+    def lets_user(self, method: str, operation: str, path: str) -> bool:
+        """Whether users may do this operation; questions about health may be a POST, to send a policy along."""
+        if method not in _READING and not operation.startswith(_QUESTION):
             return False
         return self.user_access is UserAccess.READ or not path.startswith("/ImageStore")
 

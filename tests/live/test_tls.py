@@ -197,6 +197,16 @@ def test_admins_may_do_everything_and_users_may_only_read(start: Start) -> None:
     assert ask(server, "DELETE", client=admin) == (200, b"")
 
 
+def test_users_may_ask_for_health_with_a_policy_and_change_nothing_else_by_post(start: Start) -> None:
+    server = start(client_certificates=True)
+    user = own(server, "user")
+
+    for question in ("/$/GetClusterHealth", "/$/GetClusterHealthChunk", "/Nodes/_Node_0/$/GetHealth"):
+        assert ask(server, "POST", f"{question}?{V}", client=user, body=b"{}")[0] == 200
+    for change in ("/ImageStore/$/Copy", "/ApplicationTypes/$/Provision", "/Applications/$/Create"):
+        assert ask(server, "POST", f"{change}?{V}", client=user, body=b"{}")[0] == 403
+
+
 def test_users_may_not_even_read_where_they_are_as_restricted_as_on_a_cluster(start: Start) -> None:
     server = start(client_certificates=True, user_access="nothing")
 
