@@ -49,6 +49,7 @@ def ask(
     client: Path | None = None,
     body: bytes = b"",
     name: str = "localhost",
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, bytes]:
     """Status and body of an answer over TLS that is verified; with a client's certificate, if one is given."""
     assert server.data
@@ -56,6 +57,7 @@ def ask(
     if client:
         context.load_cert_chain(client)
     fields = [("Host", f"{name}:{server.port}"), ("Connection", "close"), ("Content-Length", str(len(body)))]
+    fields += (headers or {}).items()
     with (
         socket.create_connection(("127.0.0.1", server.port), 30) as plain,
         context.wrap_socket(plain, server_hostname=name) as connection,
@@ -205,6 +207,22 @@ def test_users_may_ask_for_health_with_a_policy_and_change_nothing_else_by_post(
         assert ask(server, "POST", f"{question}?{V}", client=user, body=b"{}")[0] == 200
     for change in ("/ImageStore/$/Copy", "/ApplicationTypes/$/Provision", "/Applications/$/Create"):
         assert ask(server, "POST", f"{change}?{V}", client=user, body=b"{}")[0] == 403
+
+
+def test_users_may_not_have_faults_done_which_could_lose_sessions(start: Start) -> None:
+    server = start(client_certificates=True)
+    admin, user = own(server, "admin"), own(server, "user")
+    session = f"{V}&session-id=7a9a2f1e-0e1b-4e0b-9d6b-3f5c1f3f2a11"
+    chunk = {"Content-Range": "bytes 0-0/2"}
+    assert (
+        ask(server, "PUT", f"/ImageStore/f/$/UploadChunk?{session}", client=admin, body=b"1", headers=chunk)[0] == 200
+    )
+
+    refused = ask(server, target=f"/Nodes?{V}", client=user, headers={"X-Emulator-Fault": "forget=sessions"})
+
+    assert refused == (403, b'{"Error":{"Code":"E_ACCESSDENIED","Message":"Access denied."}}')
+    assert ask(server, target=f"/ImageStore/$/GetUploadSession?{session}", client=user)[0] == 200
+    assert ask(server, target=f"/Nodes?{V}", client=user, headers={"X-Emulator-Fault": "none"})[0] == 200
 
 
 def test_users_may_not_even_read_where_they_are_as_restricted_as_on_a_cluster(start: Start) -> None:
