@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from emulator.app import Emulator
     from emulator.server import Doors
+
+
+_log = logging.getLogger(__name__)
 
 
 class ExitCode(IntEnum):
@@ -48,10 +52,13 @@ def serve(settings: Settings) -> int:
     # Imported here so that --help, --version and a wrong setting answer without loading the server.
     from emulator.logs import set_up_logging
     from emulator.server import Doors, run
+    from emulator.tls import without_effect
     from emulator.workers import CrashLoopError, Workers
 
     _require_sense(settings)
     set_up_logging(settings)
+    for sentence in without_effect(settings):
+        _log.warning("%s", sentence)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _stop_early)
     with closing(Doors.opened(settings, _listen)) as doors, _with_data_directory(settings) as placed:

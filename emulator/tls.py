@@ -2,12 +2,13 @@
 
 import hashlib
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from emulator.protocol.access import Access, parse_clients
-from emulator.settings import SettingError, Settings, TlsMode
+from emulator.settings import SettingError, Settings, TlsMode, option_of
 
 _FOLDER: Final = "tls"
 
@@ -45,6 +46,21 @@ def load_tls(settings: Settings) -> tuple[Tls | None, Access]:
     return Tls(context, authority), access
 
 
+def without_effect(settings: Settings) -> Iterator[str]:
+    """Sentences about what was set and yet does nothing: somebody may think that it protects."""
+    files, clients = ("tls_certificate", "tls_key"), ("client_ca", "admin_clients", "user_clients")
+    idle: dict[str, str] = {}
+    if not settings.client_certificates:
+        idle |= dict.fromkeys(clients, "--client-certificates")
+    if settings.tls is TlsMode.AUTO:
+        idle |= dict.fromkeys(files, "--tls files")
+    if settings.tls is TlsMode.OFF:
+        idle |= dict.fromkeys((*files, *clients, "https_port", "tls_names"), "--tls")
+    for name, needed in idle.items():
+        if getattr(settings, name) not in {None, ""}:
+            yield f"{option_of(name)} has no effect without {needed}"
+
+
 def _make_own(settings: Settings, context: ssl.SSLContext) -> tuple[Path, str, str]:
     """The authority's file, and the thumbprints of its client for each role."""
     try:
@@ -64,9 +80,14 @@ def _load_files(settings: Settings, context: ssl.SSLContext) -> None:
     if settings.tls_certificate is None:
         raise SettingError("tls_certificate", "--tls files needs the server's certificate")
     try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, _refuse_to_ask)
     except (OSError, ValueError) as error:
         raise SettingError("tls_certificate", f"{settings.tls_certificate}: {error}") from error
+
+
+def _refuse_to_ask() -> str:
+    """In place of OpenSSL, which would wait for somebody to type a passphrase."""
+    raise ValueError("the key has a passphrase; take one without")
 
 
 def _trust(context: ssl.SSLContext, trusted: list[Path]) -> None:

@@ -4,6 +4,8 @@ import hashlib
 import http.client
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,12 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from emulator.certificates import Authority, authority_in
 from emulator.client import Control, ControlError, UnreachableError
@@ -330,15 +338,58 @@ def test_certificates_can_be_files(start: Start, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_used_is_named_at_the_start(tmp_path: Path, options: list[str], told: str) -> None:
-    import subprocess
-    import sys
-
     command = [sys.executable, "-m", "emulator", "--port", "0", "--data", str(tmp_path / "data"), *options]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert ended.returncode == 2
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--admin-clients", "ca", "--https-port", "0"], ["--admin-clients", "--https-port"]),
+        (["--tls", "auto", "--user-clients", "ca"], ["--user-clients has no effect without --client-certificates"]),
+        (["--tls", "auto", "--tls-key", "README.md"], ["--tls-key has no effect without --tls files"]),
+        (["--tls", "auto", "--client-certificates", "--user-clients", "ca", "--tls-names", "a.example"], []),
+        ([], []),
+    ],
+)
+def test_a_setting_that_protects_nothing_as_things_stand_is_named(
+    tmp_path: Path, options: list[str], told: list[str]
+) -> None:
+    ended = start_and_stop(tmp_path, *options)
+
+    warnings = [line for line in ended.stderr.splitlines() if "has no effect" in line]
+    assert len(warnings) == len(told)
+    assert all(any(each in line for line in warnings) for each in told)
+
+
+def test_a_key_with_a_passphrase_is_refused_and_asks_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "server.pem"
+    pem = authority_of(tmp_path / "theirs").server([]).read_bytes()
+    locked = load_pem_private_key(pem, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    file.write_bytes(pem[: pem.index(b"-----BEGIN PRIVATE")] + locked)
+
+    ended = start_and_stop(tmp_path, "--tls", "files", "--tls-certificate", str(file))
+
+    assert ended.returncode == 2
+    assert f"--tls-certificate: {file}: the key has a passphrase" in ended.stderr
+    assert "pass phrase:" not in ended.stderr + ended.stdout
+
+
+def start_and_stop(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Start an emulator as a person does, and end it once it serves or says why not."""
+    command = [sys.executable, "-m", "emulator", "--port", "0", "--data", str(tmp_path / "data"), *options]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout
+    first = running.stdout.readline()
+    running.terminate()
+    rest, log = running.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, running.returncode, first + rest, log)
 
 
 def test_the_control_client_speaks_https_as_somebody(start: Start) -> None:
