@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -38,6 +39,7 @@ class Clock:
     def __init__(self) -> None:
         self._course = _REAL
         self._waiting: set[asyncio.Future[None]] = set()
+        self._followers: list[Callable[[], None]] = []
 
     @classmethod
     def frozen_at(cls, moment: datetime) -> "Clock":
@@ -90,6 +92,10 @@ class Clock:
         """From now on let `rate` seconds pass in one of the machine's."""
         self._set(_Course(time.time_ns(), self.now_ns(), rate))
 
+    def follow(self, was_changed: Callable[[], None]) -> None:
+        """Call this each time the clock was moved, stopped or made to run at another rate."""
+        self._followers.append(was_changed)
+
     async def sleep(self, duration: timedelta) -> None:
         """Wait until this much time has passed here, whatever becomes of the clock; going back takes nothing away."""
         left = duration // _MICROSECOND * 1000
@@ -110,6 +116,8 @@ class Clock:
         if not _FIRST_NS <= course.start_ns <= _LAST_NS and course is not _REAL:
             raise ValueError("the clock goes from 1970 to 2200")
         self._course = course
+        for was_changed in self._followers:
+            was_changed()
         for waiting in list(self._waiting):
             waiting.get_loop().call_soon_threadsafe(_wake, waiting)
 

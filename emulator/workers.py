@@ -42,7 +42,8 @@ _FAILED_STARTS: Final = 5
 _SETTLED_SECONDS: Final = 1.0
 _UNAVAILABLE: Final = 75
 """What a worker ends with if what it needs is not there at the moment (``EX_TEMPFAIL``)."""
-
+_NO_FAILURE: Final = (_UNAVAILABLE, -signal.SIGKILL, -signal.SIGTERM)
+"""Ends that say nothing about the next start: these signals come from somebody outside."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,11 +61,11 @@ class _Worker:
     failed_starts: int
 
     def failed(self) -> bool:
-        """Whether it ended before it had served for a moment, and not because a disk or a database was away."""
+        """Whether it ended by itself before it had served for a moment, and not for want of a disk or a database."""
         if self.process.stdout is None:
             return False
         with self.process.stdout as said:
-            return not said.read() and self.process.returncode != _UNAVAILABLE
+            return not said.read() and self.process.returncode not in _NO_FAILURE
 
 
 class Workers:

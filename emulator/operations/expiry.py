@@ -38,6 +38,7 @@ class SessionLife:
         self.timeout = timeout
         self._timeout_ns = timeout // timedelta(microseconds=1) * 1000
         self._first_ns: int | None = None
+        clock.follow(self._clock_was_changed)
 
     @property
     def alive_since_ns(self) -> int:
@@ -58,15 +59,15 @@ class SessionLife:
         self.mode = mode
         self._first_ns = self.clock.now_ns()
 
-    def clock_was_changed(self) -> None:
-        """Sweeps that were due in a future that is no more are due from now on."""
-        if self._first_ns is not None:
-            self._first_ns = min(self._first_ns, self.clock.now_ns())
-
     def began(self, is_first: Callable[[], bool]) -> None:
         """A session comes to be; `is_first` says whether there is no other."""
         if self.mode is Expiry.SWEPT and is_first():
             self._first_ns = self.clock.now_ns()
+
+    def _clock_was_changed(self) -> None:
+        """Sweeps that were due in a future that is no more are due from now on."""
+        if self._first_ns is not None:
+            self._first_ns = min(self._first_ns, self.clock.now_ns())
 
 
 async def sweep_forever(sweeps: Callable[[], Iterable[Callable[[], object]]], interval: timedelta) -> None:

@@ -42,7 +42,8 @@ class Staging:
     """The staging area of one store, as one server process uses it."""
 
     def __init__(self, layout: StoreLayout, locks: NamedLocks, sync: Sync) -> None:
-        self._layout = layout
+        self._workers = str(layout.workers)
+        self._sessions = str(layout.sessions)
         self._sync = sync
         self._locks = locks
         self._names = itertools.count()
@@ -72,15 +73,15 @@ class Staging:
 
     def is_alone(self) -> bool:
         """Whether no other server process uses this store: each has a lock beside its directory."""
-        changed = os.stat(self._layout.workers).st_mtime_ns
+        changed = os.stat(self._workers).st_mtime_ns
         if changed != self._workers_changed:
             self._workers_changed = changed
-            self._is_alone = len(list(self._layout.workers.glob("*.lock"))) <= 1
+            self._is_alone = sum(name.endswith(".lock") for name in os.listdir(self._workers)) <= 1
         return self._is_alone
 
     def session_file(self, token: str) -> str:
         """Where the bytes of a session with a row are."""
-        return f"{self._layout.sessions}/{token}"
+        return f"{self._sessions}/{token}"
 
     def sync_file(self, descriptor: int) -> None:
         """Push an open file to the disk, where durability asks for it."""
@@ -108,7 +109,7 @@ class Staging:
     def sweep_sessions(self, living_tokens: Callable[[], set[str]]) -> int:
         """Delete session files that no row names; answers how many."""
         with self._locks.hold(exclusive=[_SESSIONS]):
-            names = os.listdir(self._layout.sessions)
+            names = os.listdir(self._sessions)
             living = living_tokens()
             orphans = [name for name in names if name.removesuffix(_CONTESTED) not in living]
             for name in orphans:
@@ -125,7 +126,7 @@ class Staging:
         except OSError:
             opening.is_adopted = False
             raise
-        self._sync.directory(str(self._layout.sessions))
+        self._sync.directory(self._sessions)
 
     def open_session(self) -> "OpeningFile":
         """A file for a session that has no row yet."""
@@ -208,7 +209,7 @@ class Staging:
         os.close(self._lock)
 
     def _sweep_dead_workers(self) -> None:
-        for lock in self._layout.workers.glob("*.lock"):
+        for lock in Path(self._workers).glob("*.lock"):
             directory = lock.with_suffix("")
             if str(directory) == self._directory:
                 continue

@@ -108,7 +108,7 @@ def children(pid: int) -> set[int]:
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         try:
             state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # gone before, or while it was read
             continue
         if state != "Z":
             found.add(int(child))

@@ -1,7 +1,10 @@
 """``--durability power``: what is flushed to the disk before a request is answered."""
 
+import errno
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,51 @@ def test_with_another_server_on_the_same_data_every_folder_above_is_flushed_each
         assert emulator.put(f"/ImageStore/App/Code/two?{V}", b"2").status == 200
         above = {path.stat().st_ino for path in (content, content / "App", content / "App/Code")}
         assert above <= set(flushed)
+
+
+def test_uploads_that_share_a_flush_of_their_folder_wait_for_one_that_began_with_their_file_in_it(
+    emulator: InProcessEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = emulator.data / "default/content/App"
+    assert emulator.put(f"/ImageStore/App/first?{V}", b"1").status == 200
+    flush, on_disk, is_alone = os.fsync, set[str](), threading.Lock()
+
+    def recording(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino != folder.stat().st_ino:
+            flush(descriptor)
+            return
+        assert is_alone.acquire(blocking=False), "a folder is flushed once at a time"
+        names = os.listdir(folder)
+        flush(descriptor)
+        is_alone.release()
+        on_disk.update(names)
+
+    monkeypatch.setattr(os, "fsync", recording)
+
+    def upload(name: str) -> bool:
+        return emulator.put(f"/ImageStore/App/{name}?{V}", b"x").status == 200 and name in on_disk
+
+    with ThreadPoolExecutor(8) as clients:
+        assert all(clients.map(upload, map(str, range(200))))
+
+
+def test_a_folder_that_cannot_be_flushed_fails_every_upload_that_waited_for_it(
+    emulator: InProcessEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = emulator.data / "default/content/App"
+    assert emulator.put(f"/ImageStore/App/first?{V}", b"1").status == 200
+    flush = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == folder.stat().st_ino:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(descriptor)
+
+    def upload(name: str) -> str:
+        reply = emulator.put(f"/ImageStore/App/{name}?{V}", b"x")
+        return str(reply.json()["Error"]["Code"]) if reply.status == 500 else f"answered {reply.status}"
+
+    with monkeypatch.context() as broken, ThreadPoolExecutor(8) as clients:
+        broken.setattr(os, "fsync", failing)
+        assert set(clients.map(upload, map(str, range(40)))) == {"FABRIC_E_IMAGESTORE_IOERROR"}
+    assert emulator.put(f"/ImageStore/App/last?{V}", b"x").status == 200

@@ -77,7 +77,6 @@ async def set_clock(change: ClockChange, store: Selected) -> ClockView:
         _change(clock, change)
     except ValueError as error:
         raise bad_request(error) from None
-    store.life.clock_was_changed()
     if change.expiry is not None:
         store.life.set_mode(change.expiry)
     return ClockView(**_view(clock), expiry=store.life.mode)
@@ -101,7 +100,6 @@ async def advance_clock(step: Advance, store: Selected) -> AdvanceView:
         store.clock.advance(step.by)
     except ValueError as error:
         raise bad_request(error) from None
-    store.life.clock_was_changed()
     expired = await in_thread(store.expire)
     views = [view_session(each, store) for each in expired]
     return AdvanceView(**_view(store.clock), expiry=store.life.mode, expired=views)
@@ -111,7 +109,6 @@ async def advance_clock(step: Advance, store: Selected) -> AdvanceView:
 async def reset_clock(store: Selected) -> ClockView:
     """Run like the machine's clock again."""
     store.clock.reset()
-    store.life.clock_was_changed()
     return ClockView(**_view(store.clock), expiry=store.life.mode)
 
 
