@@ -5,6 +5,9 @@ from typing import Final
 from xml.parsers import expat  # every document type is refused before it has any effect
 
 _DEEPEST: Final = 100
+_MOST: Final = 100_000
+"""Elements and attributes together: what a file of the size that is read can hold would take gigabytes."""
+
 _SEPARATOR: Final = "}"
 
 
@@ -63,6 +66,8 @@ class _Reader:
     def __init__(self) -> None:
         self.root = Element("", "", {})
         self._open: list[Element] = []
+        self._texts: list[list[str]] = []
+        self._count = 0
 
     def refuse_document_type(self, *_: object) -> None:
         raise XmlError("it has a document type declaration (DTD), which is not allowed")
@@ -70,6 +75,9 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= _DEEPEST:
             raise XmlError(f"its elements are nested more than {_DEEPEST} deep")
+        self._count += 1 + len(attributes)
+        if self._count > _MOST:
+            raise XmlError(f"it has more than {_MOST} elements and attributes")
         namespace, _, local = name.rpartition(_SEPARATOR)
         element = Element(local, namespace, attributes)
         if self._open:
@@ -77,9 +85,10 @@ class _Reader:
         else:
             self.root = element
         self._open.append(element)
+        self._texts.append([])
 
     def end(self, _: str) -> None:
-        self._open.pop()
+        self._open.pop().text = "".join(self._texts.pop())
 
     def add_text(self, text: str) -> None:
-        self._open[-1].text += text
+        self._texts[-1].append(text)

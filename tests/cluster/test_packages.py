@@ -308,6 +308,8 @@ ATTACKS = {
     "an undeclared entity": application_manifest("&secret;", "1.0", {"Web": "1.0"}),
     "an unknown encoding": b'<?xml version="1.0" encoding="no-such"?><a/>',
     "UTF-16 without end": "<a>".encode("utf-16"),
+    "elements without number": b"<a>" + b"<a/>" * 1_000_000 + b"</a>",
+    "attributes without number": b"<a " + b" ".join(b"a%d=''" % number for number in range(200_000)) + b"/>",
     "too large": b"<a>" + b" " * (16 * 1024 * 1024) + b"</a>",
 }
 
@@ -343,6 +345,14 @@ def test_xml_put_into_store_by_hand_is_read_as_carefully(emulator: InProcessEmul
     for content in ATTACKS.values():
         assert emulator.put(target, content).status == 200
         assert types(emulator) == [("Calc", "1.0", "Available")]
+
+
+def test_a_manifest_full_of_text_is_read_at_once(emulator: InProcessEmulator) -> None:
+    """Text between elements is no data of a manifest, but it is read, in a time that goes with its length."""
+    chatter = "<Description>" + ("x" * 150 + "<i/>") * 90_000 + "</Description>"
+    files = package() | {"ApplicationManifest.xml": application_manifest("Calc", "1.0", {"Web": "1.0"}, chatter)}
+    register(emulator, files)
+    assert types(emulator) == [("Calc", "1.0", "Available")]
 
 
 def test_names_with_markup_come_back_as_data(emulator: InProcessEmulator) -> None:
