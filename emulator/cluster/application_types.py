@@ -25,6 +25,7 @@ from emulator.operations.content import Content, require_deletable
 from emulator.operations.copying import clone_folder
 from emulator.operations.failures import as_fabric_error
 from emulator.operations.path_locks import changing
+from emulator.operations.room import Room
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
 from emulator.protocol.profile import Profile
@@ -93,9 +94,10 @@ class Job:
 class ApplicationTypes:
     """The application types of one store."""
 
-    def __init__(self, store: Store, content: Content, clock: Clock, profile: Profile) -> None:
+    def __init__(self, store: Store, content: Content, clock: Clock, profile: Profile, room: Room) -> None:
         self._store = store
         self._content = content
+        self._room = room
         self._rules = store.rules
         self._clock = clock
         self._profile = profile
@@ -202,9 +204,11 @@ class ApplicationTypes:
 
     def _download(self, description: ProvisionDescription, folder: str) -> None:
         archive = self._store.staging.new_name()
+        free = self._store.disk_space()[1]
+        largest = min(free, self._room.limit or free)
         try:
-            download_package(description.download_uri, archive, _PLACE_TIMEOUT)
-            unpack_package(archive, folder, self._store.disk_space()[1], self._rules)
+            download_package(description.download_uri, archive, largest, _PLACE_TIMEOUT)
+            unpack_package(archive, folder, largest, self._rules)
         finally:
             self._store.staging.discard(archive)
 
@@ -253,7 +257,11 @@ class ApplicationTypes:
                     file.write(part.checksum.encode())
         self._store.staging.sync_tree(folder)
         place = self._rules.of([STORE, manifest.type_name])
-        with changing(self._store.locks, place, timeout=_PLACE_TIMEOUT):
+
+        def size() -> int:
+            return sum(package.tree.usage(part.source)[0] + len(part.checksum) for part in parts)
+
+        with self._room.taking(size), changing(self._store.locks, place, timeout=_PLACE_TIMEOUT):
             for part in parts:
                 self._place(part, place)
 

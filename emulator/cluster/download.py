@@ -26,8 +26,11 @@ _PIECE: Final = 1024 * 1024
 _BROKEN: Final = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError)
 
 
-def download_package(uri: str, location: str, timeout: float) -> None:
-    """Fetch the package at `uri` into the new file `location`; raises where it may or can not be."""
+def download_package(uri: str, location: str, largest: int, timeout: float) -> None:
+    """Fetch the package at `uri`, of `largest` bytes at most, into the new file `location`.
+
+    Raises where it may or can not be.
+    """
     parts = urlsplit(uri)
     address = _loopback_address(parts, uri)
     try:
@@ -37,7 +40,10 @@ def download_package(uri: str, location: str, timeout: float) -> None:
             with connection.getresponse() as answer:
                 if answer.status != 200:
                     raise _failed(uri, f"The remote server returned an error: ({answer.status}) {answer.reason}.")
-                shutil.copyfileobj(answer, file, _PIECE)
+                while piece := answer.read(_PIECE):
+                    if file.tell() + len(piece) > largest:
+                        raise _no_room("the package is larger than what the disk or the store can hold")
+                    file.write(piece)
                 if answer.length:
                     raise _failed(uri, "The connection was closed before the whole package had come.")
     except TimeoutError:
@@ -48,17 +54,17 @@ def download_package(uri: str, location: str, timeout: float) -> None:
         raise _failed(uri, f"{type(error).__name__}: {error}") from None
 
 
-def unpack_package(archive: str, folder: str, available: int, rules: PathRules) -> None:
+def unpack_package(archive: str, folder: str, largest: int, rules: PathRules) -> None:
     """Unpack a zip into the new folder `folder`; raises ``FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR`` for a bad one.
 
-    Nothing leaves the folder, and what would not fit into `available` bytes is refused before anything is written.
+    Nothing leaves the folder, and what would be more than `largest` bytes is refused before anything is written.
     """
     os.mkdir(folder)
     try:
         with zipfile.ZipFile(archive) as opened:
             members = [each for each in opened.infolist() if not each.is_dir()]
-            if sum(each.file_size for each in members) > available:
-                raise FabricError("FABRIC_E_IMAGESTORE_IOERROR", why="unpacked, the package is larger than the disk")
+            if sum(each.file_size for each in members) > largest:
+                raise _no_room("unpacked, the package is larger than what the disk or the store can hold")
             for member in members:
                 target = "/".join([folder, *_path(member, rules)])
                 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -120,6 +126,10 @@ class _Pinned(http.client.HTTPConnection):
 
 class _PinnedHttps(_Pinned, http.client.HTTPSConnection):
     """The same with TLS, whose certificate has to be the host's."""
+
+
+def _no_room(why: str) -> FabricError:
+    return FabricError("FABRIC_E_IMAGESTORE_IOERROR", why=why)
 
 
 def _failed(uri: str, reason: str) -> FabricError:

@@ -295,7 +295,7 @@ class Stores:
             uploads,
             room,
             settings.upload_limit,
-            ApplicationTypes(store, content, clock, settings.profile),
+            ApplicationTypes(store, content, clock, settings.profile, room),
         )
 
     def _swap(self, store: IsolatedStore, layout: StoreLayout) -> None:

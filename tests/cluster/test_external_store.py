@@ -1,11 +1,13 @@
 """Packages from an external store: from this machine and no other, unpacked without harm."""
 
 import io
+import random
 import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -256,6 +258,24 @@ def test_a_bad_archive_is_refused_and_nothing_leaves_its_folder(
 def test_a_file_that_claims_to_be_huge_does_not_become_so(emulator: InProcessEmulator, shop: Shop) -> None:
     shop.has["/huge.sfpkg"] = (200, {}, huge())
     assert order(emulator, shop.address("/huge.sfpkg")).error[1] in (INVALID, "FABRIC_E_IMAGESTORE_IOERROR")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"Web/Code/big": bytes(1_000_000)}, id="unpacked"),
+        pytest.param({"Web/Code/big": random.Random(1).randbytes(1_000_000)}, id="as it comes"),
+    ],
+)
+def test_what_comes_from_outside_has_to_fit_into_the_store(tmp_path: Path, shop: Shop, files: Files) -> None:
+    shop.has["/big.sfpkg"] = (200, {}, sfpkg(package() | files))
+    with InProcessEmulator(tmp_path / "data", store_limit=900_000) as emulator:
+        refused = order(emulator, shop.address("/big.sfpkg"))
+        assert refused.error[1] == "FABRIC_E_IMAGESTORE_IOERROR"
+        assert "larger than what the disk or the store can hold" in refused.headers["x-emulator-why"]
+        assert read_tree(emulator.data / "default/content") == {}
+        assert not list((emulator.data / "default/staging/workers").glob("*/*"))
+        assert order(emulator, shop.address()).status == 200
 
 
 def test_a_download_that_breaks_off_registers_nothing(emulator: InProcessEmulator, shop: Shop) -> None:
