@@ -20,6 +20,7 @@ from emulator.cluster.manifests import FABRIC_NAMESPACE, ApplicationManifest, Se
 from emulator.cluster.package import ApplicationPackage, read_manifest
 from emulator.cluster.registered import Registered, RegisteredTypes
 from emulator.cluster.store_layout import ARCHIVE, CHECKSUM, STORE
+from emulator.cluster.xml import text_of
 from emulator.operations.body import Turns, in_thread
 from emulator.operations.content import Content, require_deletable
 from emulator.operations.copying import clone_folder
@@ -346,7 +347,7 @@ def _complete(part: Part, *, has_marks: bool) -> None:
 
 
 def _text(file: Stored) -> str:
-    return read_manifest(file).decode("utf-8-sig", "replace")
+    return text_of(read_manifest(file))
 
 
 def _check_promise(manifest: ApplicationManifest, description: ProvisionDescription) -> None:

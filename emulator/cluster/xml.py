@@ -1,5 +1,7 @@
 """XML of strangers: read without any document type, so that nothing in it can be expanded, fetched, or grow."""
 
+import codecs
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat  # every document type is refused before it has any effect
@@ -9,6 +11,14 @@ _MOST: Final = 100_000
 """Elements and attributes together: what a file of the size that is read can hold would take gigabytes."""
 
 _SEPARATOR: Final = "}"
+_BEGINNINGS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+_ENCODING: Final = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([\w.-]+)["']""")
 
 
 class XmlError(ValueError):
@@ -58,6 +68,18 @@ def parse_xml(content: bytes) -> Element:
     except (LookupError, ValueError) as error:
         raise XmlError(str(error)) from None
     return reader.root
+
+
+def text_of(content: bytes) -> str:
+    """A file of XML as text, in the encoding that it has by its first bytes or says it has."""
+    encoding = next((name for start, name in _BEGINNINGS.items() if content.startswith(start)), "")
+    if not encoding:
+        declared = _ENCODING.match(content)
+        encoding = declared[1].decode() if declared else "utf-8"
+    try:
+        return content.decode(encoding, "replace")
+    except LookupError:
+        return content.decode(errors="replace")
 
 
 class _Reader:

@@ -355,6 +355,37 @@ def test_a_manifest_full_of_text_is_read_at_once(emulator: InProcessEmulator) ->
     assert types(emulator) == [("Calc", "1.0", "Available")]
 
 
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("", "utf-8"),
+        ("", "utf-8-sig"),
+        ("utf-16", "utf-16"),
+        ("utf-16", "utf-16-be"),
+        ("utf-16", "utf-16-le"),
+        ("iso-8859-1", "latin-1"),
+        ("windows-1252", "cp1252"),
+    ],
+)
+def test_manifests_come_back_as_the_text_they_are(emulator: InProcessEmulator, declared: str, codec: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+
+    def written(manifest: bytes) -> str:
+        return f"{declaration}{manifest.decode()}<!-- für alle -->"
+
+    files = package()
+    for path in ("ApplicationManifest.xml", "Web/ServiceManifest.xml"):
+        files[path] = written(files[path]).encode(codec)
+    register(emulator, files)
+
+    at = "/ApplicationTypes/Calc/$"
+    one = f"{V}&ApplicationTypeVersion=1.0"
+    application = emulator.get(f"{at}/GetApplicationManifest?{one}").json()["Manifest"]
+    service = emulator.get(f"{at}/GetServiceManifest?{one}&ServiceManifestName=Web").json()["Manifest"]
+    assert application == written(package()["ApplicationManifest.xml"])
+    assert service == written(package()["Web/ServiceManifest.xml"])
+
+
 def test_names_with_markup_come_back_as_data(emulator: InProcessEmulator) -> None:
     """What is text in a manifest is text in JSON, never more."""
     name = "a'b&amp;c"
