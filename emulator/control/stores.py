@@ -53,6 +53,10 @@ class ReplacedError(ConflictError):
     """The store an operation worked on is no longer there, or no longer the same."""
 
 
+class NoSuchStoreError(Exception):
+    """A store is not there, or no longer."""
+
+
 class SharedDataError(ConflictError):
     """Another server process uses the data directory, so this one may not replace what lies there."""
 
@@ -173,9 +177,14 @@ class Stores:
         """The store, if it is open and stays so for the moment."""
         return None if name == self._leaving else self._open.get(name)
 
-    async def get(self, name: str) -> IsolatedStore:
-        """The store, opened or made if need be; raises `ValueError` for a name that is none."""
+    async def get(self, name: str, *, may_make: bool = True) -> IsolatedStore:
+        """The store, opened or made if need be; raises `ValueError` for a name that is none.
+
+        Raises `NoSuchStoreError` for one that would have to be made and may not be.
+        """
         async with self._change:
+            if not may_make and name not in self._open and not self._data.store(store_name(name)).content.is_dir():
+                raise NoSuchStoreError(f"there is no store {name!r}")
             return await self._opened(store_name(name))
 
     def opened(self) -> list[IsolatedStore]:
