@@ -158,6 +158,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
                 await sweep
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(app.wait_until_idle(), _CLEAN_UP_SECONDS)
+            await stores.end_requests()
         stores.close()
         database.close()
 

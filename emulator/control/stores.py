@@ -256,6 +256,11 @@ class Stores:
         for store in self._open.values():
             store.journal.close()
 
+    async def end_requests(self) -> None:
+        """Cut short whatever still runs in any store."""
+        for store in self._open.values():
+            await _end_requests(store)
+
     def close(self) -> None:
         """Close every store."""
         for store in self._open.values():
