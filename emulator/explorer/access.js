@@ -5,9 +5,12 @@ import { setText } from "./dom.js";
 const READ_ONLY = "Your certificate is a user’s: you can see what is stored, and change nothing.";
 
 export class Access {
-  /** `parts` are shown where the control API answers, `knobs` can be used there, `writing` where content may change. */
-  constructor({ refused, parts, knobs, journalEmpty, readOnly, writing }) {
-    Object.assign(this, { refused, parts, knobs, journalEmpty, readOnly, writing });
+  /**
+   * `parts` are shown where the control API answers, and `knobs` can be used there; `uploading` is shown and `writing`
+   * can be used where content may change.
+   */
+  constructor({ refused, parts, knobs, journalEmpty, readOnly, uploading, writing }) {
+    Object.assign(this, { refused, parts, knobs, journalEmpty, readOnly, uploading, writing });
     this.journalText = journalEmpty.textContent;
     this.isControlled = true;
     this.isReadOnly = false;
@@ -46,6 +49,7 @@ export class Access {
     setText(this.journalEmpty, isControlled ? this.journalText : "The journal is not to be had: see Test kit.");
     setText(this.readOnly, READ_ONLY);
     this.readOnly.hidden = !isReadOnly;
+    for (const each of this.uploading) each.hidden = isReadOnly;
     for (const each of this.writing) each.disabled = !this.mayWrite;
   }
 }

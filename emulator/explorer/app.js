@@ -42,6 +42,7 @@ const access = new Access({
   knobs: [part("unpacks"), part("journal-filter"), part("journal-errors"), part("journal-own"), action("clear-journal")],
   journalEmpty: part("journal-empty"),
   readOnly: part("read-only"),
+  uploading: [action("choose-files"), action("choose-folder"), part("upload-options"), part("to-uploads"), document.querySelector("#uploads")],
   writing: [action("choose-files"), action("choose-folder"), part("marks")],
 });
 let isConnected = false;
@@ -56,7 +57,7 @@ const tree = new Tree({
   service,
   onSelect(entry) {
     setText(part("selected-path"), entry.path || "Whole store");
-    setText(part("selected-facts"), describe(entry));
+    setText(part("selected-facts"), describe(entry, access.mayWrite));
     for (const name of ["download", "copy", "delete"]) action(name).disabled = !canDo(name, entry);
   },
   onAction: (name, entry) => canDo(name, entry) && void actions[name](entry),

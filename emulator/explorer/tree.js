@@ -331,9 +331,9 @@ function drawRow(shown, row, reachable) {
   setText(modified, count(entry.fileCount, "file"));
 }
 
-/** What is known of an entry, in a line. */
-export function describe(entry) {
-  if (!entry.path) return "Uploads go to the root of the store. Select a folder to upload into it.";
+/** What is known of an entry, in a line, and what will become of uploads if there may be any. */
+export function describe(entry, mayUpload) {
+  if (!entry.path) return mayUpload ? "Uploads go to the root of the store. Select a folder to upload into it." : "";
   if (!entry.isFolder) {
     const { EpochDataLossNumber: loss, VersionNumber: number, EpochConfigurationNumber: configuration } = entry.version;
     return `${count(entry.size, "byte")}, modified ${moment(entry.modified)} UTC, version ${loss}.${number}.${configuration}`;
@@ -341,5 +341,5 @@ export function describe(entry) {
   const facts = [`Folder with ${count(entry.fileCount, "file")}`];
   if (entry.isLoaded && entry.size !== null) facts.push(count(entry.size, "byte"));
   if (entry.isLoaded) facts.push(entry.isMarked ? "complete: it has its mark file" : "without a mark file, so it cannot be copied");
-  return `${facts.join(", ")}. Uploads go in here.`;
+  return `${facts.join(", ")}.${mayUpload ? " Uploads go in here." : ""}`;
 }
