@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import __version__
-from emulator.api.addressing import take_base_path, take_store
+from emulator.api.addressing import may_make_store, take_base_path, take_store
 from emulator.api.control import ERROR_HANDLERS, control_router, outage_reply, take_for_json
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.explorer import explorer_router
@@ -26,7 +26,7 @@ from emulator.control.faults import read_faults
 from emulator.control.metrics import Metrics
 from emulator.control.progress import Progress
 from emulator.control.seeding import seed_from_path
-from emulator.control.stores import DEFAULT, IsolatedStore, Stores
+from emulator.control.stores import DEFAULT, IsolatedStore, NoSuchStoreError, Stores
 from emulator.operations.expiry import sweep_forever
 from emulator.settings import SettingError, Settings
 from emulator.storage.database import Database
@@ -93,9 +93,10 @@ class Emulator(FastAPI):
         if self.guard.is_stranger(scope):
             name = DEFAULT  # whoever may do nothing makes no store either
         try:
-            store = self.stores.at_hand(name) or await self.stores.get(name)
-        except ValueError as error:
-            await self.exchange.log.watch(refuse_store(str(error)), name, scope, receive, send)
+            store = self.stores.at_hand(name) or await self.stores.get(name, may_make=may_make_store(scope))
+        except (ValueError, NoSuchStoreError) as error:
+            status = 404 if isinstance(error, NoSuchStoreError) else 400
+            await self.exchange.log.watch(refuse_store(status, str(error)), name, scope, receive, send)
             return
         except Exception as error:  # noqa: BLE001  # whatever keeps a store from being opened has an answer
             reply = outage_reply(error) if is_control else self.exchange.failure(error)
@@ -163,6 +164,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Emulator:
                 await sweep
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(app.wait_until_idle(), _CLEAN_UP_SECONDS)
+            await stores.end_requests()
         stores.close()
         database.close()
 

@@ -2,6 +2,8 @@
 
 ``/_emulator/on/NAME`` before any path is an endpoint address that every client can be given; ``X-Emulator-Store: NAME``
 and ``NAME.localhost`` do the same. The service's paths and the emulator's own ones all exist behind it.
+
+A store is made by the first request to it, unless that says ``X-Emulator-Make-Store: no``.
 """
 
 from typing import Final
@@ -17,6 +19,7 @@ STORE_HEADER: Final = "x-emulator-store"
 
 _RAW_PREFIX: Final = ON_PREFIX.encode()
 _RAW_HEADER: Final = STORE_HEADER.encode()
+_MAKING: Final = b"x-emulator-make-store"
 _LOCAL: Final = ".localhost"
 
 
@@ -43,6 +46,11 @@ def take_store(scope: Scope) -> str:
         if field == b"host":
             by_host = _store_of_host(value.decode("latin-1")) or DEFAULT
     return by_host
+
+
+def may_make_store(scope: Scope) -> bool:
+    """Whether the store is to be made if it isn't there."""
+    return not any(field == _MAKING and value.strip().lower() == b"no" for field, value in scope["headers"])
 
 
 def address_of(store: str, request: Request) -> str:

@@ -1,7 +1,9 @@
 """Who may use what is below the emulator's own prefix: no page of another site, and nobody without the token."""
 
 import hmac
+from collections.abc import Mapping
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -38,8 +40,9 @@ class Guard:
         if refusal or scope["path"].startswith(_OPEN):
             return refusal
         request = Request(scope)
-        if self._role_of(scope) is not Role.ADMIN:
-            return _refuse(403, "this is for clients whose certificate makes them admins")
+        role = self._role_of(scope)
+        if role is not Role.ADMIN:
+            return _refuse(403, "this is for clients whose certificate makes them admins", {"role": role})
         if self._token and not self._is_preflight(request):
             given = request.headers.get("authorization", "")
             if not hmac.compare_digest(given.encode("latin-1", "replace"), b"Bearer " + self._token):
@@ -138,10 +141,10 @@ def _is_local_name(host: str) -> bool:
     return True
 
 
-def refuse_store(reason: str) -> Response:
-    """The answer to a request for a store that cannot be."""
-    return _refuse(400, reason)
+def refuse_store(status: int, reason: str) -> Response:
+    """The answer to a request for a store that cannot be, or is not."""
+    return _refuse(status, reason)
 
 
-def _refuse(status: int, reason: str) -> Response:
-    return JSONResponse({"error": reason}, status)
+def _refuse(status: int, reason: str, more: Mapping[str, str | None] = MappingProxyType({})) -> Response:
+    return JSONResponse({"error": reason, **more}, status)

@@ -14,17 +14,19 @@ from enum import IntEnum
 from typing import Final
 
 from emulator.clock import Clock
-from emulator.cluster.download import download_package, unpack_package
+from emulator.cluster.download import Line, download_package, unpack_package
 from emulator.cluster.image_builder import SETTINGS, Part, build
 from emulator.cluster.manifests import FABRIC_NAMESPACE, ApplicationManifest, ServiceManifest, invalid_package
 from emulator.cluster.package import ApplicationPackage, read_manifest
 from emulator.cluster.registered import Registered, RegisteredTypes
 from emulator.cluster.store_layout import ARCHIVE, CHECKSUM, STORE
+from emulator.cluster.xml import text_of
 from emulator.operations.body import Turns, in_thread
 from emulator.operations.content import Content, require_deletable
 from emulator.operations.copying import clone_folder
 from emulator.operations.failures import as_fabric_error
 from emulator.operations.path_locks import changing
+from emulator.operations.room import Room
 from emulator.protocol.content_path import MARK_FILE, ContentPath
 from emulator.protocol.errors import FabricError, file_not_found, invalid_argument
 from emulator.protocol.profile import Profile
@@ -70,10 +72,16 @@ _Key = tuple[str, str]
 
 
 class Job:
-    """Work that was accepted and holds its type; `run` it, and in any case `close` it."""
+    """Work that was accepted and holds its type; `run` it, and in any case `close` it.
 
-    def __init__(self, work: Callable[[], None], turns: Turns, held: ExitStack) -> None:
+    Whoever cancels it waits for it, so `cut_short` makes it stop waiting for others.
+    """
+
+    def __init__(
+        self, work: Callable[[], None], turns: Turns, held: ExitStack, cut_short: Callable[[], None] | None = None
+    ) -> None:
         self._work = work
+        self._cut_short = cut_short
         self._turns = turns
         self._held = held
 
@@ -81,7 +89,7 @@ class Job:
         """Do it."""
         try:
             async with self._turns.take(_WORK_TIMEOUT):
-                await in_thread(self._work)
+                await in_thread(self._work, on_cancel=self._cut_short)
         finally:
             self.close()
 
@@ -93,9 +101,10 @@ class Job:
 class ApplicationTypes:
     """The application types of one store."""
 
-    def __init__(self, store: Store, content: Content, clock: Clock, profile: Profile) -> None:
+    def __init__(self, store: Store, content: Content, clock: Clock, profile: Profile, room: Room) -> None:
         self._store = store
         self._content = content
+        self._room = room
         self._rules = store.rules
         self._clock = clock
         self._profile = profile
@@ -163,9 +172,11 @@ class ApplicationTypes:
                     raise _already_registered(name, version, other.manifest)
             stack.enter_context(self._marked(TypeVersion(name, version, Status.PROVISIONING, details)))
 
+            line = Line()
+
             def work() -> None:
                 self._failed.pop((name, version), None)
-                self._provision(description)
+                self._provision(description, line)
 
             def noting_failure() -> None:
                 try:
@@ -175,13 +186,13 @@ class ApplicationTypes:
                     details = f"{error.code}: {error.message}"
                     self._failed[name, version] = TypeVersion(name, version, Status.FAILED, details)
 
-            return Job(noting_failure if description.is_async else work, self._working, stack.pop_all())
+            return Job(noting_failure if description.is_async else work, self._working, stack.pop_all(), line.cut)
 
-    def _provision(self, description: ProvisionDescription) -> None:
+    def _provision(self, description: ProvisionDescription, line: Line) -> None:
         folder = self._store.staging.new_name()
         try:
             if description.download_uri:
-                self._download(description, folder)
+                self._download(description, folder, line)
             else:
                 self._copy(self._uploaded(description.build_path), folder)
             package = ApplicationPackage(
@@ -200,11 +211,13 @@ class ApplicationTypes:
             require_deletable(place)
             self._content.remove(place, _PLACE_TIMEOUT)
 
-    def _download(self, description: ProvisionDescription, folder: str) -> None:
+    def _download(self, description: ProvisionDescription, folder: str, line: Line) -> None:
         archive = self._store.staging.new_name()
+        free = self._store.disk_space()[1]
+        largest = min(free, self._room.limit or free)
         try:
-            download_package(description.download_uri, archive, _PLACE_TIMEOUT)
-            unpack_package(archive, folder, self._store.disk_space()[1], self._rules)
+            download_package(description.download_uri, archive, largest, _PLACE_TIMEOUT, line)
+            unpack_package(archive, folder, largest, self._rules)
         finally:
             self._store.staging.discard(archive)
 
@@ -253,7 +266,11 @@ class ApplicationTypes:
                     file.write(part.checksum.encode())
         self._store.staging.sync_tree(folder)
         place = self._rules.of([STORE, manifest.type_name])
-        with changing(self._store.locks, place, timeout=_PLACE_TIMEOUT):
+
+        def size() -> int:
+            return sum(package.tree.usage(part.source)[0] + len(part.checksum) for part in parts)
+
+        with self._room.taking(size), changing(self._store.locks, place, timeout=_PLACE_TIMEOUT):
             for part in parts:
                 self._place(part, place)
 
@@ -338,7 +355,7 @@ def _complete(part: Part, *, has_marks: bool) -> None:
 
 
 def _text(file: Stored) -> str:
-    return read_manifest(file).decode("utf-8-sig", "replace")
+    return text_of(read_manifest(file))
 
 
 def _check_promise(manifest: ApplicationManifest, description: ProvisionDescription) -> None:

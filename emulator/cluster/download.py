@@ -5,6 +5,7 @@ other machine: the address has to lead to a loopback address, and the connection
 looked at. No redirect is followed and no proxy asked.
 """
 
+import contextlib
 import http.client
 import ipaddress
 import os
@@ -12,10 +13,11 @@ import shutil
 import socket
 import ssl
 import stat
+import threading
 import zipfile
 import zlib
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from emulator.cluster.manifests import invalid_package
@@ -23,21 +25,66 @@ from emulator.protocol.content_path import PathRules
 from emulator.protocol.errors import FabricError
 
 _PIECE: Final = 1024 * 1024
+_CONNECT_TIMEOUT: Final = 5.0
 _BROKEN: Final = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError)
 
 
-def download_package(uri: str, location: str, timeout: float) -> None:
-    """Fetch the package at `uri` into the new file `location`; raises where it may or can not be."""
+class Line:
+    """The connection of a download; another thread may cut it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_cut = False
+        self._handle: socket.socket | None = None
+
+    def open(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Connect; raises `OSError`, also for a line that was cut before."""
+        connection = socket.create_connection((address, port), _CONNECT_TIMEOUT)
+        connection.settimeout(timeout)
+        with self._guard:
+            if self._is_cut:
+                connection.close()
+                raise ConnectionAbortedError("the download was given up")
+            self._handle = connection.dup()  # TLS takes the connection itself away
+        return connection
+
+    def cut(self) -> None:
+        """Whoever waits at it, or will, need not wait any longer."""
+        with self._guard, contextlib.suppress(OSError):
+            self._is_cut = True
+            if self._handle:
+                self._handle.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of it."""
+        with self._guard:
+            if self._handle:
+                self._handle.close()
+                self._handle = None
+
+
+def download_package(uri: str, location: str, largest: int, timeout: float, line: Line) -> None:
+    """Fetch the package at `uri`, of `largest` bytes at most, into the new file `location`.
+
+    Raises where it may or can not be.
+    """
     parts = urlsplit(uri)
     address = _loopback_address(parts, uri)
     try:
-        with closing(_connect(parts, address, timeout)) as connection, open(location, "xb") as file:
+        with (
+            closing(line),
+            closing(_connect(parts, address, timeout, line)) as connection,
+            open(location, "xb") as file,
+        ):
             path = parts._replace(scheme="", netloc="", fragment="").geturl()
             connection.request("GET", path, headers={"User-Agent": "imagestore-emulator"})
             with connection.getresponse() as answer:
                 if answer.status != 200:
                     raise _failed(uri, f"The remote server returned an error: ({answer.status}) {answer.reason}.")
-                shutil.copyfileobj(answer, file, _PIECE)
+                while piece := answer.read(_PIECE):
+                    if file.tell() + len(piece) > largest:
+                        raise _no_room("the package is larger than what the disk or the store can hold")
+                    file.write(piece)
                 if answer.length:
                     raise _failed(uri, "The connection was closed before the whole package had come.")
     except TimeoutError:
@@ -48,17 +95,17 @@ def download_package(uri: str, location: str, timeout: float) -> None:
         raise _failed(uri, f"{type(error).__name__}: {error}") from None
 
 
-def unpack_package(archive: str, folder: str, available: int, rules: PathRules) -> None:
+def unpack_package(archive: str, folder: str, largest: int, rules: PathRules) -> None:
     """Unpack a zip into the new folder `folder`; raises ``FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR`` for a bad one.
 
-    Nothing leaves the folder, and what would not fit into `available` bytes is refused before anything is written.
+    Nothing leaves the folder, and what would be more than `largest` bytes is refused before anything is written.
     """
     os.mkdir(folder)
     try:
         with zipfile.ZipFile(archive) as opened:
             members = [each for each in opened.infolist() if not each.is_dir()]
-            if sum(each.file_size for each in members) > available:
-                raise FabricError("FABRIC_E_IMAGESTORE_IOERROR", why="unpacked, the package is larger than the disk")
+            if sum(each.file_size for each in members) > largest:
+                raise _no_room("unpacked, the package is larger than what the disk or the store can hold")
             for member in members:
                 target = "/".join([folder, *_path(member, rules)])
                 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -103,23 +150,25 @@ def _loopback_address(parts: SplitResult, uri: str) -> str:
     return addresses[0]
 
 
-def _connect(parts: SplitResult, address: str, timeout: float) -> http.client.HTTPConnection:
-    host = parts.hostname or ""
-    if parts.scheme.lower() == "https":
-        return _PinnedHttps(address, host, parts.port, timeout)
-    return _Pinned(address, host, parts.port, timeout)
+def _connect(parts: SplitResult, address: str, timeout: float, line: Line) -> http.client.HTTPConnection:
+    kind = _PinnedHttps if parts.scheme.lower() == "https" else _Pinned
+    return kind(line, address, parts.hostname or "", parts.port, timeout)
 
 
 class _Pinned(http.client.HTTPConnection):
     """Connects to an address that was checked, whatever the host's name may mean by now."""
 
-    def __init__(self, address: str, host: str, port: int | None, timeout: float, **options: Any) -> None:
-        super().__init__(host, port, timeout=timeout, **options)
-        self._create_connection = lambda target, *rest: socket.create_connection((address, target[1]), *rest)
+    def __init__(self, line: Line, address: str, host: str, port: int | None, timeout: float) -> None:
+        super().__init__(host, port, timeout=timeout)
+        self._create_connection = lambda target, *_: line.open(address, target[1], timeout)
 
 
 class _PinnedHttps(_Pinned, http.client.HTTPSConnection):
     """The same with TLS, whose certificate has to be the host's."""
+
+
+def _no_room(why: str) -> FabricError:
+    return FabricError("FABRIC_E_IMAGESTORE_IOERROR", why=why)
 
 
 def _failed(uri: str, reason: str) -> FabricError:

@@ -1,11 +1,24 @@
 """XML of strangers: read without any document type, so that nothing in it can be expanded, fetched, or grow."""
 
+import codecs
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat  # every document type is refused before it has any effect
 
 _DEEPEST: Final = 100
+_MOST: Final = 100_000
+"""Elements and attributes together: what a file of the size that is read can hold would take gigabytes."""
+
 _SEPARATOR: Final = "}"
+_BEGINNINGS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+_ENCODING: Final = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([\w.-]+)["']""")
 
 
 class XmlError(ValueError):
@@ -57,12 +70,26 @@ def parse_xml(content: bytes) -> Element:
     return reader.root
 
 
+def text_of(content: bytes) -> str:
+    """A file of XML as text, in the encoding that it has by its first bytes or says it has."""
+    encoding = next((name for start, name in _BEGINNINGS.items() if content.startswith(start)), "")
+    if not encoding:
+        declared = _ENCODING.match(content)
+        encoding = declared[1].decode() if declared else "utf-8"
+    try:
+        return content.decode(encoding, "replace")
+    except LookupError:
+        return content.decode(errors="replace")
+
+
 class _Reader:
     """Builds the tree as the parser goes."""
 
     def __init__(self) -> None:
         self.root = Element("", "", {})
         self._open: list[Element] = []
+        self._texts: list[list[str]] = []
+        self._count = 0
 
     def refuse_document_type(self, *_: object) -> None:
         raise XmlError("it has a document type declaration (DTD), which is not allowed")
@@ -70,6 +97,9 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= _DEEPEST:
             raise XmlError(f"its elements are nested more than {_DEEPEST} deep")
+        self._count += 1 + len(attributes)
+        if self._count > _MOST:
+            raise XmlError(f"it has more than {_MOST} elements and attributes")
         namespace, _, local = name.rpartition(_SEPARATOR)
         element = Element(local, namespace, attributes)
         if self._open:
@@ -77,9 +107,10 @@ class _Reader:
         else:
             self.root = element
         self._open.append(element)
+        self._texts.append([])
 
     def end(self, _: str) -> None:
-        self._open.pop()
+        self._open.pop().text = "".join(self._texts.pop())
 
     def add_text(self, text: str) -> None:
-        self._open[-1].text += text
+        self._texts[-1].append(text)

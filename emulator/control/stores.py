@@ -53,6 +53,10 @@ class ReplacedError(ConflictError):
     """The store an operation worked on is no longer there, or no longer the same."""
 
 
+class NoSuchStoreError(Exception):
+    """A store is not there, or no longer."""
+
+
 class SharedDataError(ConflictError):
     """Another server process uses the data directory, so this one may not replace what lies there."""
 
@@ -174,12 +178,15 @@ class Stores:
         store = None if name == self._leaving else self._open.get(name)
         return store if store and store.opened.store.is_open else None
 
-    async def get(self, name: str) -> IsolatedStore:
+    async def get(self, name: str, *, may_make: bool = True) -> IsolatedStore:
         """The store, opened or made if need be; raises `ValueError` for a name that is none.
 
-        Raises what its disk or its database does where it cannot be opened.
+        Raises `NoSuchStoreError` for one that would have to be made and may not be, and what its disk or its database
+        does where it cannot be opened.
         """
         async with self._change:
+            if not may_make and name not in self._open and not self._data.store(store_name(name)).content.is_dir():
+                raise NoSuchStoreError(f"there is no store {name!r}")
             return await self._opened(store_name(name))
 
     def opened(self) -> list[IsolatedStore]:
@@ -254,6 +261,11 @@ class Stores:
         for store in self._open.values():
             store.journal.close()
 
+    async def end_requests(self) -> None:
+        """Cut short whatever still runs in any store."""
+        for store in self._open.values():
+            await _end_requests(store)
+
     def close(self) -> None:
         """Close every store."""
         for store in self._open.values():
@@ -304,7 +316,7 @@ class Stores:
             uploads,
             room,
             settings.upload_limit,
-            ApplicationTypes(store, content, clock, settings.profile),
+            ApplicationTypes(store, content, clock, settings.profile, room),
         )
 
     def _swap(self, store: IsolatedStore, layout: StoreLayout) -> None:

@@ -5,15 +5,22 @@ const SIZES_SINCE = 6.5;
 const LOOKS_AGAIN_AFTER_MS = [150, 400];
 const ANY_SESSION = "00000000-0000-0000-0000-000000000001";
 
-/** The page only looks: faults that are set are for others. */
-const LOOKING = { "X-Emulator-Fault": "none" };
+/** A store that was dropped is not to come back because this page still asks for it. */
+const HERE = { "X-Emulator-Make-Store": "no" };
 
-/** An answer that is no success. `status` is 0 where none came; `code` is the service's own. */
+/** The page only looks: faults that are set are for others. */
+const LOOKING = { ...HERE, "X-Emulator-Fault": "none" };
+
+/**
+ * An answer that is no success. `status` is 0 where none came; `code` is the service's own, `role` that of a client
+ * whose certificate is not enough.
+ */
 export class RequestError extends Error {
-  constructor(status, code, message) {
+  constructor(status, code, message, role = "") {
     super(message);
     this.status = status;
     this.code = code;
+    this.role = role;
   }
 
   /** Whether the same request may well succeed in a moment. */
@@ -59,7 +66,7 @@ export function send(method, url, body, { headers = {}, signal, onProgress } = {
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
     request.open(method, url);
-    Object.entries(headers).forEach(([name, value]) => request.setRequestHeader(name, value));
+    Object.entries({ ...HERE, ...headers }).forEach(([name, value]) => request.setRequestHeader(name, value));
     request.upload.onprogress = ({ loaded }) => onProgress?.(loaded);
     request.onload = () => resolve(request);
     request.onerror = () => reject(gone(url));
@@ -163,7 +170,7 @@ export class Service {
   /** What a session still expects: `{path, size, missing}`; `null` for none of that id. */
   async uploadSession(session, { signal } = {}) {
     const target = this.#url("/ImageStore/$/GetUploadSession", `&session-id=${session}`);
-    const found = await this.#json(await this.#fetch(target, { signal }));
+    const found = await this.#json(await this.#fetch(target, { signal, headers: HERE }));
     const [info] = found?.UploadSessions ?? [];
     return (
       info && {
@@ -269,20 +276,20 @@ export class Control {
       const given = this.token.value;
       let response;
       try {
-        response = await fetch(this.root + path, { ...options, headers: this.token.headers });
+        response = await fetch(this.root + path, { ...options, headers: { ...HERE, ...this.token.headers } });
       } catch (error) {
         throw error.name === "AbortError" ? error : gone(this.root + path);
       }
       if (response.ok) return response;
       if (response.status === 401 && (await this.token.ask(given))) continue;
       const text = await response.text();
-      let reason = text;
+      let said = { error: text };
       try {
-        reason = JSON.parse(text).error;
+        said = JSON.parse(text);
       } catch {
         // Something between here and the emulator answered.
       }
-      throw new RequestError(response.status, "", `${reason} (${response.status}).`);
+      throw new RequestError(response.status, "", `${said.error} (${response.status}).`, said.role);
     }
   }
 

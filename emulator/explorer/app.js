@@ -1,12 +1,13 @@
 /** Puts the page together: who shows what, and what has to be looked at again after which request. */
 
+import { Access } from "./access.js";
 import { Actions } from "./actions.js";
 import { readAddress } from "./address.js";
 import { Control, Service } from "./api.js";
 import { ClockPanel } from "./clock.js";
 import { setText, throttled } from "./dom.js";
-import { readDrop, readPicked } from "./dropped.js";
 import { FaultsPanel } from "./faults.js";
+import { Intake } from "./intake.js";
 import { Journal } from "./journal.js";
 import { UploadMemory } from "./memory.js";
 import { Notices, ask } from "./notices.js";
@@ -31,14 +32,20 @@ const address = readAddress(location);
 const token = new Token(part("token"));
 const service = new Service(address.endpoint);
 const control = new Control(address.endpoint, token);
-const server = new Control(`${address.server}/_emulator/on/default`, token);
 const notices = new Notices(part("statuses"), part("alerts"));
 const dialog = part("ask");
 const memory = new UploadMemory(address.endpoint);
 const time = new StoreTime();
-let isControlled = true;
+const access = new Access({
+  refused: part("kit-refused"),
+  parts: [part("kit"), part("sessions-part")],
+  knobs: [part("unpacks"), part("journal-filter"), part("journal-errors"), part("journal-own"), action("clear-journal")],
+  journalEmpty: part("journal-empty"),
+  readOnly: part("read-only"),
+  uploading: [action("choose-files"), action("choose-folder"), part("upload-options"), part("to-uploads"), document.querySelector("#uploads")],
+  writing: [action("choose-files"), action("choose-folder"), part("marks")],
+});
 let isConnected = false;
-let isGone = false;
 
 // --- content ---------------------------------------------------------------------------------------------------------
 
@@ -50,14 +57,18 @@ const tree = new Tree({
   service,
   onSelect(entry) {
     setText(part("selected-path"), entry.path || "Whole store");
-    setText(part("selected-facts"), describe(entry));
-    action("download").disabled = !entry.path || entry.isFolder;
-    action("copy").disabled = !entry.path;
-    action("delete").disabled = !entry.path;
+    setText(part("selected-facts"), describe(entry, access.mayWrite));
+    for (const name of ["download", "copy", "delete"]) action(name).disabled = !canDo(name, entry);
   },
-  onAction: (name, entry) => void actions[name](entry),
+  onAction: (name, entry) => canDo(name, entry) && void actions[name](entry),
   onTotal: (text) => setText(part("total"), text),
 });
+
+/** Bytes are to be had from the control API alone. */
+function canDo(name, entry) {
+  if (name === "download") return Boolean(entry.path) && !entry.isFolder && access.isControlled;
+  return Boolean(entry.path) && access.mayWrite;
+}
 
 for (const name of ["download", "copy", "delete"]) {
   action(name).addEventListener("click", () => actions[name](tree.selected));
@@ -77,8 +88,8 @@ const uploads = new Uploads({
   onEnd(upload) {
     lookAtContent();
     lookAtSessions();
-    if (upload.state === "done") notices.say(`${upload.title} is stored.`);
-    if (upload.state === "failed") notices.fail(`${upload.title} is not complete: see Uploads`);
+    if (upload.state === "done") notices.say(`${upload.title} ${upload.verb} stored.`);
+    if (upload.state === "failed") notices.fail(`${upload.title} ${upload.verb} not complete: see Uploads`);
   },
 });
 const uploadsView = new UploadsView({ part: part("uploads-part"), list: part("uploads"), uploads });
@@ -99,50 +110,23 @@ function upload(found, folder, session = "") {
     notices.fail("There is no file in what was dropped");
     return;
   }
-  const options = { marks: part("marks").checked, unpacks: part("unpacks").checked && isControlled };
+  const options = { marks: part("marks").checked, unpacks: part("unpacks").checked && access.isControlled };
   uploads.start(found, { into: folder, session, ...options });
 }
 
-function selectedFolder() {
-  const entry = tree.selected;
-  return entry.isFolder ? entry.parts : entry.parts.slice(0, -1);
-}
-
-const pickers = [
-  ["choose-files", "files"],
-  ["choose-folder", "folder"],
-];
-for (const [name, input] of pickers) {
-  action(name).addEventListener("click", () => part(input).click());
-  part(input).addEventListener("change", (event) => {
-    upload(readPicked(event.target.files), selectedFolder());
-    event.target.value = "";
-  });
-}
-
-const dropzone = part("dropzone");
-const isFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-dropzone.addEventListener("dragover", (event) => {
-  if (!isFiles(event)) return;
-  event.preventDefault();
-  event.dataTransfer.dropEffect = "copy";
-  const folder = tree.folderAt(event.target);
-  dropzone.classList.add("over");
-  setText(part("drop-hint"), folder.path ? `Drop to upload into ${folder.path}` : "Drop to upload into the root of the store");
+const intake = new Intake({
+  dropzone: part("dropzone"),
+  hint: part("drop-hint"),
+  pickers: [
+    { button: action("choose-files"), input: part("files") },
+    { button: action("choose-folder"), input: part("folder") },
+  ],
+  resumed: part("resumed"),
+  tree,
+  notices,
+  mayWrite: () => access.mayWrite,
+  onFiles: upload,
 });
-dropzone.addEventListener("dragleave", (event) => {
-  if (!dropzone.contains(event.relatedTarget)) dropzone.classList.remove("over");
-});
-dropzone.addEventListener("drop", async (event) => {
-  if (!isFiles(event)) return;
-  event.preventDefault();
-  dropzone.classList.remove("over");
-  const folder = tree.folderAt(event.target);
-  await notices.attempt("What was dropped cannot be read", async () => upload(await readDrop(event.dataTransfer), folder.parts));
-});
-for (const name of ["dragover", "drop"]) {
-  window.addEventListener(name, (event) => event.preventDefault()); // beside the area, a file would replace the page
-}
 window.addEventListener("beforeunload", (event) => {
   if (uploads.isRunning) event.preventDefault();
 });
@@ -171,21 +155,7 @@ const sessions = new Sessions({
     await notices.attempt("The session was not deleted", () => service.deleteSession(session.session), "The session is deleted.");
     lookAtSessions();
   },
-  onResume(session) {
-    const input = part("resumed");
-    input.onchange = () => {
-      const [file] = input.files;
-      input.value = "";
-      if (!file) return;
-      if (file.size !== session.size) {
-        notices.fail(`${file.name} has ${file.size} bytes, and the session is for a file of ${session.size}`);
-        return;
-      }
-      const parts = session.path.split("/");
-      upload({ files: [{ file, parts: parts.slice(-1) }], folders: [] }, parts.slice(0, -1), session.session);
-    };
-    input.click();
-  },
+  onResume: (session) => intake.chooseFor(session),
 });
 
 // --- journal ---------------------------------------------------------------------------------------------------------
@@ -262,7 +232,6 @@ const snapshots = new SnapshotsPanel({
 });
 const stores = new StoresPanel({
   control,
-  server,
   address,
   notices,
   dialog,
@@ -285,10 +254,10 @@ action("reset").addEventListener("click", async () => {
 
 // --- what is looked at when ------------------------------------------------------------------------------------------
 
-const lookAtContent = throttled(() => (isGone ? undefined : tree.refresh()), 500);
+const lookAtContent = throttled(() => (access.isGone ? undefined : tree.refresh()), 500);
 const lookAtSessions = throttled(() => quietly(() => sessions.refresh()), 400);
 const lookAtFaults = throttled(() => quietly(() => faults.refresh()), 400);
-const lookAtTypes = throttled(() => types.refresh().catch(() => {}), 500);
+const lookAtTypes = throttled(() => (access.isGone ? undefined : types.refresh().catch(() => {})), 500);
 const lookAtControl = throttled(() =>
   quietly(() => Promise.all([clock.refresh(), faults.refresh(), snapshots.refresh(), stores.refresh(), sessions.refresh()])),
 );
@@ -301,21 +270,17 @@ function lookAtAll() {
 
 /** The connection's own state tells that nobody answers; nothing is gained by telling it five times over. */
 async function quietly(work) {
-  if (!isControlled) return;
+  if (!access.isControlled) return;
   try {
     await work();
   } catch (error) {
-    if (error.status) showRefused(error);
+    refuse(error);
   }
 }
 
-function showRefused(error) {
-  isControlled = false;
-  setText(part("kit-refused"), error.message);
-  part("kit-refused").hidden = false;
-  part("kit").hidden = true;
-  part("sessions-part").hidden = true;
-  setText(part("journal-empty"), "The journal is not to be had: see Test kit.");
+function refuse(error) {
+  access.refuse(error);
+  tree.select();
 }
 
 /** What a request may have changed; looks change nothing, and so lead to no other look. */
@@ -338,26 +303,21 @@ async function follow() {
   await followJournal(control, {
     onBegin() {
       showConnection("live", "Live");
+      access.allow();
       journal.begin();
       lookAtAll();
     },
     onEntry,
     onLost(error) {
-      showConnection("lost", error?.status ? "No live updates" : "Connection lost, trying again");
-      if (error?.status) showRefused(error);
-    },
-    /** Whoever asks for a store makes it: one that was dropped is not to come back by being looked at. */
-    async mayGoOn() {
-      try {
-        if (await stores.isThere()) return true;
-      } catch {
-        return true;
+      if (error?.status === 404) {
+        showConnection("lost", "Dropped");
+        access.end(error.message);
+        notices.fail(`Store ${address.store} was dropped. Reload the page to make it again`);
+        return;
       }
-      showConnection("lost", "Dropped");
-      isControlled = false;
-      isGone = true;
-      notices.fail(`Store ${address.store} was dropped. Reload the page to make it again`);
-      return false;
+      const isRefused = error?.status && !error.isPassing;
+      showConnection("lost", isRefused ? "No live updates" : "Connection lost, trying again");
+      if (isRefused) refuse(error);
     },
   });
 }
@@ -367,7 +327,12 @@ setInterval(() => {
   sessions.tick();
 }, TICK_MS);
 setInterval(() => {
-  if (!document.hidden && isConnected) lookAtControl();
+  if (document.hidden) return;
+  if (isConnected) lookAtControl();
+  else if (!access.isControlled) {
+    lookAtContent(); // nothing tells when it is time to
+    lookAtTypes();
+  }
 }, LOOK_AGAIN_MS);
 setInterval(() => {
   if (!document.hidden && isConnected && (sessions.isWatching || uploads.isRunning)) lookAtSessions();

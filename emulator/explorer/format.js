@@ -18,10 +18,6 @@ export function bytes(number) {
   return `${rest.toFixed(rest < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
-export function exactBytes(number) {
-  return NUMBER.format(number);
-}
-
 /** `m:ss`, or `h:mm:ss`. */
 export function duration(milliseconds) {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000));

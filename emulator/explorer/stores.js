@@ -5,8 +5,8 @@ import { busy, button, element, keyed } from "./dom.js";
 import { ask } from "./notices.js";
 
 export class StoresPanel {
-  constructor({ control, server, address, notices, dialog, parts }) {
-    Object.assign(this, { control, server, address, notices, dialog, parts });
+  constructor({ control, address, notices, dialog, parts }) {
+    Object.assign(this, { control, address, notices, dialog, parts });
     parts.form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#make(event.submitter ?? parts.form, parts.form.elements.name);
@@ -16,11 +16,6 @@ export class StoresPanel {
   async refresh() {
     const stores = await this.control.get("/stores");
     this.#show(stores.map(({ name }) => name));
-  }
-
-  /** Whether this page's store exists; asked by way of another one, since asking a store makes it. */
-  async isThere() {
-    return (await this.server.get("/stores")).some(({ name }) => name === this.address.store);
   }
 
   #show(names) {

@@ -20,9 +20,9 @@ async function* events(body) {
 
 /**
  * Follows the journal for as long as the page lives, and again after the connection was lost. `onBegin` is called
- * whenever the entries of before come again, `onLost` with the reason; false from `mayGoOn` ends it.
+ * whenever the entries of before come again, `onLost` with the reason; a refusal ends it.
  */
-export async function followJournal(control, { onBegin, onEntry, onLost, mayGoOn }) {
+export async function followJournal(control, { onBegin, onEntry, onLost }) {
   let pause = FIRST_PAUSE_MS;
   for (;;) {
     try {
@@ -33,12 +33,11 @@ export async function followJournal(control, { onBegin, onEntry, onLost, mayGoOn
       onLost(null);
     } catch (error) {
       onLost(error);
-      if (error.status >= 400 && error.status < 500) return;
+      if (error.status && !error.isPassing) return;
     }
     do {
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     } while (document.hidden);
-    if (!(await mayGoOn())) return;
   }
 }

@@ -1,7 +1,7 @@
 /** The content of the store as a tree: folders are listed when they are opened, a screenful at a time. */
 
 import { element, keyed, setText } from "./dom.js";
-import { bytes, count, exactBytes, moment, words } from "./format.js";
+import { bytes, count, moment, words } from "./format.js";
 
 const MARK = "_.dir";
 const STEP = 200;
@@ -76,11 +76,25 @@ export class Tree {
     this.body.addEventListener("click", (event) => this.#onClick(event));
     this.body.addEventListener("focusin", (event) => this.#select(event.target.closest("tr")));
     this.body.addEventListener("keydown", (event) => this.#onKey(event));
+    table.parentElement.addEventListener("click", (event) => {
+      if (!this.body.contains(event.target)) this.#selectRoot();
+    });
   }
 
   /** The entry that is selected; the root if none is. */
   get selected() {
     return this.#rows().find((each) => each.key === this.#current)?.entry ?? this.root;
+  }
+
+  /** Where uploads go that were not dropped anywhere. */
+  get selectedFolder() {
+    const entry = this.selected;
+    return entry.isFolder ? entry.parts : entry.parts.slice(0, -1);
+  }
+
+  /** Tells again what is selected; what can be done with it may have changed. */
+  select() {
+    this.onSelect(this.selected);
   }
 
   /** Where things dropped on an element of the tree belong. */
@@ -209,6 +223,13 @@ export class Tree {
     this.onSelect(this.selected);
   }
 
+  /** Nothing is selected, and uploads go to the root. */
+  #selectRoot() {
+    this.#current = "";
+    for (const each of this.body.rows) each.setAttribute("aria-selected", "false");
+    this.select();
+  }
+
   #focus(path) {
     this.body.querySelector(`tr[data-key="${CSS.escape(`/${path}`)}"]`)?.focus();
   }
@@ -249,6 +270,7 @@ export class Tree {
         if (entry?.isFolder && entry.isOpen) this.toggle(entry, false);
         else this.#focus(parent.path);
       },
+      Escape: () => this.#selectRoot(),
       Delete: () => entry && this.onAction("delete", entry),
     };
     if (steps[event.key]) {
@@ -309,15 +331,15 @@ function drawRow(shown, row, reachable) {
   setText(modified, count(entry.fileCount, "file"));
 }
 
-/** What is known of an entry, in a line. */
-export function describe(entry) {
-  if (!entry.path) return "Uploads go to the root of the store. Select a folder to upload into it.";
+/** What is known of an entry, in a line, and what will become of uploads if there may be any. */
+export function describe(entry, mayUpload) {
+  if (!entry.path) return mayUpload ? "Uploads go to the root of the store. Select a folder to upload into it." : "";
   if (!entry.isFolder) {
     const { EpochDataLossNumber: loss, VersionNumber: number, EpochConfigurationNumber: configuration } = entry.version;
-    return `${exactBytes(entry.size)} bytes, modified ${moment(entry.modified)} UTC, version ${loss}.${number}.${configuration}`;
+    return `${count(entry.size, "byte")}, modified ${moment(entry.modified)} UTC, version ${loss}.${number}.${configuration}`;
   }
   const facts = [`Folder with ${count(entry.fileCount, "file")}`];
-  if (entry.isLoaded && entry.size !== null) facts.push(`${exactBytes(entry.size)} bytes`);
+  if (entry.isLoaded && entry.size !== null) facts.push(count(entry.size, "byte"));
   if (entry.isLoaded) facts.push(entry.isMarked ? "complete: it has its mark file" : "without a mark file, so it cannot be copied");
-  return `${facts.join(", ")}. Uploads go in here.`;
+  return `${facts.join(", ")}.${mayUpload ? " Uploads go in here." : ""}`;
 }

@@ -39,4 +39,5 @@ function update(shown, { Status, StatusDetails, DefaultParameterList = [] }) {
   setText(shown.querySelector(".quiet"), [StatusDetails, parameters].filter(Boolean).join("; "));
   setText(shown.querySelector(".tag"), Status ?? "");
   shown.querySelector(".tag").classList.toggle("good", Status === "Available");
+  shown.querySelector(".tag").classList.toggle("bad", Status === "Failed");
 }

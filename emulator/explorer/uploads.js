@@ -30,6 +30,7 @@ class Upload {
     const tops = new Set([...files, ...folders.map((parts) => ({ parts }))].map(({ parts }) => parts[0]));
     const [first, ...others] = tops;
     this.title = others.length ? `${first} and ${others.length} more` : (first ?? "nothing");
+    this.verb = others.length ? "are" : "is";
     this.size = this.transfers.reduce((sum, each) => sum + each.file.size, 0);
   }
 
@@ -118,6 +119,7 @@ class Unpacking {
     this.into = [...into, file.name.replace(PACKAGE, "")];
     this.marks = marks;
     this.title = file.name;
+    this.verb = "is";
     this.size = file.size;
     this.state = "running";
     this.transfers = [];

@@ -29,15 +29,20 @@ class Body(Protocol):
         ...
 
 
-async def in_thread(work: Callable[..., _Result], *arguments: object) -> _Result:
+async def in_thread(
+    work: Callable[..., _Result], *arguments: object, on_cancel: Callable[[], None] | None = None
+) -> _Result:
     """Run blocking work on a worker thread. It is waited for even when the request is cancelled.
 
-    What the work uses, open files above all, may be let go of when this returns and not before.
+    What the work uses, open files above all, may be let go of when this returns and not before. `on_cancel` can make
+    the work end sooner.
     """
     working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
+        if on_cancel:
+            on_cancel()
         await asyncio.wait([working])
         raise
 

@@ -140,6 +140,23 @@ def test_keys_are_enough(store: ImageStore, page: Page) -> None:
     expect(focused).to_contain_text("Other")
 
 
+def test_nothing_need_stay_selected(store: ImageStore, page: Page) -> None:
+    """While a folder is, the buttons upload into it."""
+    upload(store, "MyApp/file")
+    path = page.locator("[data-part=selected-path]")
+    row(page, "MyApp").click()
+    expect(path).to_have_text("MyApp")
+    page.keyboard.press("Escape")
+    expect(path).to_have_text("Whole store")
+    row(page, "MyApp").click()
+    page.locator(".tree").click(position={"x": 100, "y": 100})
+    expect(path).to_have_text("Whole store")
+    page.locator("input[data-part=files]").set_input_files([FilePayload(name="new", mimeType="", buffer=b"x")])
+
+    expect(page.get_by_text("new is stored.")).to_be_visible()
+    assert store.read("new") == b"x"
+
+
 @pytest.mark.parametrize("platform", ["windows", "linux"])
 def test_names_are_text_whatever_they_say(open_explorer: OpenExplorer, platform: str) -> None:
     name = MARKUP if platform == "linux" else "&lt;b&gt; {alert(1)} javascript:alert(1).html".replace(":", "")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from emulator.client import Control
 from emulator.testing import EmulatorThread, ImageStore
@@ -188,6 +188,27 @@ def test_a_store_that_somebody_dropped_does_not_come_back_by_being_looked_at(
     named.drop()
 
     expect(page.get_by_role("alert")).to_contain_text("Store mine was dropped")
+    assert "mine" not in names(server)
+
+
+def test_a_store_that_is_dropped_in_the_middle_of_a_look_does_not_come_back(
+    server: EmulatorThread, named: Control, open_explorer: OpenExplorer
+) -> None:
+    """Tests end like that: with an upload, which the page goes to look at, and the drop."""
+    page = open_explorer(named.endpoint)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(page.get_by_text("Nothing is stored here yet.")).to_be_visible()
+
+    def drop(route: Route) -> None:
+        if "mine" in names(server):
+            named.drop()
+        route.continue_()
+
+    page.route("**/ImageStore?*", drop)
+    Service(named.endpoint).upload("file", b"x")
+
+    expect(page.get_by_role("alert")).to_contain_text("Store mine was dropped")
+    expect(page.get_by_role("button", name="Upload files…")).to_be_disabled()
     assert "mine" not in names(server)
 
 

@@ -63,6 +63,8 @@ def test_everybody_can_use_it(used: ImageStore, open_explorer: OpenExplorer, siz
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"], "nothing sticks out"
 
     page.get_by_role("row").filter(has_text="readme.txt").click()
+    expect(page.locator("[data-part=selected-facts]")).to_contain_text("version")
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"], "nothing sticks out"
     page.keyboard.press("Delete")
     expect(page.get_by_role("dialog")).to_be_visible()
     assert violations(page) == []

@@ -255,6 +255,22 @@ def test_a_package_that_is_refused_stays_and_leaves_nothing_in_store(emulator: I
     assert types(emulator) == []
 
 
+def test_a_package_that_no_longer_fits_is_not_registered_in_part(tmp_path: Path) -> None:
+    """Registering copies, and a copy needs room of its own, as the one of ``$/Copy`` does."""
+    with InProcessEmulator(tmp_path / "data", store_limit=25_000) as emulator:
+        upload(emulator, "Pkg", package(code=b"M" * 10_000))
+        upload(emulator, "Other", package("Other", code=b"N" * 8_000))
+        before = content(emulator)
+        refused = provision(emulator)
+        assert refused.error[1] == "FABRIC_E_IMAGESTORE_IOERROR"
+        assert "the store is full: it may hold 25000 bytes" in refused.headers["x-emulator-why"]
+        assert content(emulator) == before
+        assert types(emulator) == []
+
+        assert emulator.delete(f"/ImageStore/Other?{V}").status == 200
+        assert provision(emulator).status == 200
+
+
 def test_store_info_follows_a_package_from_copy_to_register_to_nothing(emulator: InProcessEmulator) -> None:
     files = package()
     size = sum(map(len, files.values()))

@@ -1,20 +1,25 @@
 """Packages from an external store: from this machine and no other, unpacked without harm."""
 
+import contextlib
+import http.client
 import io
+import random
+import socket
 import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clients.package import read_tree
 from tests.support.application import Files, V, package, provision, types, unprovision
-from tests.support.emulator import InProcessEmulator
+from tests.support.emulator import EmulatorProcess, InProcessEmulator
 from tests.support.waiting import eventually
-from tests.support.wire import Reply
+from tests.support.wire import Reply, Wire
 
 INVALID = "FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR"
 UNEXPECTED = "FABRIC_E_IMAGEBUILDER_UNEXPECTED_ERROR"
@@ -74,7 +79,7 @@ def serving(shop: Shop) -> Iterator[Shop]:
         thread.join()
 
 
-def order(emulator: InProcessEmulator, uri: str, name: str = "Calc", version: str = "1.0", **fields: Any) -> Reply:
+def order(emulator: Wire, uri: str, name: str = "Calc", version: str = "1.0", **fields: Any) -> Reply:
     """Ask to register a package at an address."""
     return provision(
         emulator,
@@ -256,6 +261,65 @@ def test_a_bad_archive_is_refused_and_nothing_leaves_its_folder(
 def test_a_file_that_claims_to_be_huge_does_not_become_so(emulator: InProcessEmulator, shop: Shop) -> None:
     shop.has["/huge.sfpkg"] = (200, {}, huge())
     assert order(emulator, shop.address("/huge.sfpkg")).error[1] in (INVALID, "FABRIC_E_IMAGESTORE_IOERROR")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"Web/Code/big": bytes(1_000_000)}, id="unpacked"),
+        pytest.param({"Web/Code/big": random.Random(1).randbytes(1_000_000)}, id="as it comes"),
+    ],
+)
+def test_what_comes_from_outside_has_to_fit_into_the_store(tmp_path: Path, shop: Shop, files: Files) -> None:
+    shop.has["/big.sfpkg"] = (200, {}, sfpkg(package() | files))
+    with InProcessEmulator(tmp_path / "data", store_limit=900_000) as emulator:
+        refused = order(emulator, shop.address("/big.sfpkg"))
+        assert refused.error[1] == "FABRIC_E_IMAGESTORE_IOERROR"
+        assert "larger than what the disk or the store can hold" in refused.headers["x-emulator-why"]
+        assert read_tree(emulator.data / "default/content") == {}
+        assert not list((emulator.data / "default/staging/workers").glob("*/*"))
+        assert order(emulator, shop.address()).status == 200
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a package at a server that takes whoever comes, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/calc.sfpkg"
+
+
+def test_a_server_that_says_nothing_keeps_no_store_from_being_dropped(emulator: InProcessEmulator, silent: str) -> None:
+    prefix = "/_emulator/on/other"
+    assert order(emulator, silent, prefix=prefix, Async=True).status == 202
+    assert types(emulator, prefix) == [("Calc", "1.0", "Provisioning")]
+
+    assert emulator.send("DELETE", "/_emulator/stores/other").status == 204
+
+    assert types(emulator, prefix) == []
+    assert order(emulator, silent, Async=True).status == 202
+    assert emulator.post("/_emulator/reset").status == 204
+    assert types(emulator) == []
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_server_that_says_nothing_keeps_no_emulator_from_stopping(
+    tmp_path: Path, silent: str, *, is_async: bool
+) -> None:
+    """It would be given a minute to say something."""
+    with EmulatorProcess(tmp_path / "data") as process:
+        asking = threading.Thread(target=lambda: ask(process, silent, is_async=is_async))
+        asking.start()
+        eventually(lambda: types(process) == [("Calc", "1.0", "Provisioning")], "it is waited for")
+        process.process.terminate()
+        process.process.wait(40)
+        assert process.ended() == 0
+        asking.join()
+
+
+def ask(wire: Wire, uri: str, *, is_async: bool) -> None:
+    """Ask to register a package, and take it as it comes."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        order(wire, uri, Async=is_async)
 
 
 def test_a_download_that_breaks_off_registers_nothing(emulator: InProcessEmulator, shop: Shop) -> None:

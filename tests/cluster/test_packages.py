@@ -308,6 +308,8 @@ ATTACKS = {
     "an undeclared entity": application_manifest("&secret;", "1.0", {"Web": "1.0"}),
     "an unknown encoding": b'<?xml version="1.0" encoding="no-such"?><a/>',
     "UTF-16 without end": "<a>".encode("utf-16"),
+    "elements without number": b"<a>" + b"<a/>" * 1_000_000 + b"</a>",
+    "attributes without number": b"<a " + b" ".join(b"a%d=''" % number for number in range(200_000)) + b"/>",
     "too large": b"<a>" + b" " * (16 * 1024 * 1024) + b"</a>",
 }
 
@@ -343,6 +345,45 @@ def test_xml_put_into_store_by_hand_is_read_as_carefully(emulator: InProcessEmul
     for content in ATTACKS.values():
         assert emulator.put(target, content).status == 200
         assert types(emulator) == [("Calc", "1.0", "Available")]
+
+
+def test_a_manifest_full_of_text_is_read_at_once(emulator: InProcessEmulator) -> None:
+    """Text between elements is no data of a manifest, but it is read, in a time that goes with its length."""
+    chatter = "<Description>" + ("x" * 150 + "<i/>") * 90_000 + "</Description>"
+    files = package() | {"ApplicationManifest.xml": application_manifest("Calc", "1.0", {"Web": "1.0"}, chatter)}
+    register(emulator, files)
+    assert types(emulator) == [("Calc", "1.0", "Available")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("", "utf-8"),
+        ("", "utf-8-sig"),
+        ("utf-16", "utf-16"),
+        ("utf-16", "utf-16-be"),
+        ("utf-16", "utf-16-le"),
+        ("iso-8859-1", "latin-1"),
+        ("windows-1252", "cp1252"),
+    ],
+)
+def test_manifests_come_back_as_the_text_they_are(emulator: InProcessEmulator, declared: str, codec: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+
+    def written(manifest: bytes) -> str:
+        return f"{declaration}{manifest.decode()}<!-- für alle -->"
+
+    files = package()
+    for path in ("ApplicationManifest.xml", "Web/ServiceManifest.xml"):
+        files[path] = written(files[path]).encode(codec)
+    register(emulator, files)
+
+    at = "/ApplicationTypes/Calc/$"
+    one = f"{V}&ApplicationTypeVersion=1.0"
+    application = emulator.get(f"{at}/GetApplicationManifest?{one}").json()["Manifest"]
+    service = emulator.get(f"{at}/GetServiceManifest?{one}&ServiceManifestName=Web").json()["Manifest"]
+    assert application == written(package()["ApplicationManifest.xml"])
+    assert service == written(package()["Web/ServiceManifest.xml"])
 
 
 def test_names_with_markup_come_back_as_data(emulator: InProcessEmulator) -> None:

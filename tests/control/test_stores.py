@@ -47,6 +47,18 @@ def test_path_header_and_host_name_select_the_same_store(server: EmulatorThread)
     assert len(control.json()) == 4
 
 
+def test_whoever_only_wants_a_store_that_is_there_makes_none(store: Control, server: EmulatorThread) -> None:
+    wire = Wire("127.0.0.1", server.port)
+    carefully = {"X-Emulator-Make-Store": "no"}
+    here = f"/_emulator/on/{store.store}"
+    for target in (f"/ImageStore?{V}", "/_emulator/journal", "/Explorer/"):
+        assert wire.get(f"/_emulator/on/not-there{target}", headers=carefully).status == 404
+    assert wire.get(f"{here}/_emulator/journal", headers=carefully).status == 200
+    assert "not-there" not in [each["name"] for each in store.stores()]
+    refused = wire.get("/_emulator/on/No!/_emulator/journal", headers=carefully)
+    assert refused.status == 400
+
+
 @pytest.mark.parametrize("name", ["-a", "a-", "%C3%BC", "a.b", "a" * 64, "a%2Fb", "..", "format", "tls", "identity"])
 def test_what_can_be_no_name_is_refused_and_makes_nothing(server: EmulatorThread, data: Path, name: str) -> None:
     before = sorted(data.iterdir())
