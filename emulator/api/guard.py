@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,12 +65,12 @@ class Guard:
         """The answer to what a page of another site asks.
 
         A page that had its own name lead here is of the same origin and sends none with what it only reads; but
-        browsers, and nobody else, say ``Sec-Fetch-Site``.
+        browsers tell what they are, and nobody else does.
         """
         headers = Request(scope).headers
         origin, host = headers.get("origin"), headers.get("host", "").lower()
         if origin is None:
-            if "sec-fetch-site" not in headers or self._is_known(host):
+            if not _is_from_browser(headers) or self._is_known(host):
                 return None
             return _refuse(403, f"pages of {host} may not use this: name it with --allowed-origins if they shall")
         if origin.lower() in self._allowed or (_host_of(origin.lower()) == host and _is_local_name(_name_of(host))):
@@ -112,6 +112,11 @@ class Guard:
         return _is_local_name(_name_of(host)) or any(_host_of(each) == host for each in self._allowed)
 
 
+def _is_from_browser(headers: Headers) -> bool:
+    """They say ``Sec-Fetch-Site`` to addresses that they trust, and to all others at least that they are Mozilla."""
+    return "sec-fetch-site" in headers or headers.get("user-agent", "").startswith("Mozilla/")
+
+
 def _cors(origin: str) -> dict[str, str]:
     return {"access-control-allow-origin": origin, "vary": "Origin"}
 
@@ -132,7 +137,10 @@ def _name_of(host: str) -> str:
 
 
 def _is_local_name(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    """An address, localhost, or a name without a dot, as containers have: none that somebody could register."""
+    if not host:
+        return False
+    if "." not in host or host.endswith(".localhost"):
         return True
     try:
         ip_address(host)

@@ -25,7 +25,7 @@ def test_a_name_that_only_resolves_to_this_machine_is_no_reason_to_let_its_page_
     assert Wire("127.0.0.1", server.port).send("GET", CLOCK, headers=rebound).status == 403
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "store.localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "store.localhost", "emulator"])
 def test_the_emulators_own_pages_are_let_in(server: EmulatorThread, host: str) -> None:
     own = {"Origin": f"http://{host}:{server.port}", "Host": f"{host}:{server.port}"}
 
@@ -52,8 +52,9 @@ def test_a_page_of_an_origin_on_the_list_may_ask_first_and_read_the_answer() -> 
         assert wire.send("OPTIONS", CLOCK, headers={"Origin": "http://two.example"} | asked).status == 403
 
 
-def test_a_page_whose_own_name_leads_here_cannot_read_either(server: EmulatorThread) -> None:
-    rebound = {"Host": f"evil.example:{server.port}", "Sec-Fetch-Site": "same-origin"}
+@pytest.mark.parametrize("browser", [{"Sec-Fetch-Site": "same-origin"}, {"User-Agent": "Mozilla/5.0 (X11; Linux)"}])
+def test_a_page_whose_own_name_leads_here_cannot_read_either(server: EmulatorThread, browser: dict[str, str]) -> None:
+    rebound = {"Host": f"evil.example:{server.port}", **browser}
 
     assert Wire("127.0.0.1", server.port).send("GET", CLOCK, headers=rebound).status == 403
 
