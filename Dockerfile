@@ -39,7 +39,7 @@ ENV PATH="/opt/imagestore-emulator/bin:$PATH" \
     IMAGESTORE_SHUTDOWN_TIMEOUT=5s
 # Slim bases have no bytecode of the standard library: this keeps that of the modules in use. A new named volume takes
 # its owner and mode from /data here, so everybody may write: any user can be chosen.
-RUN python -c 'import emulator.cli, emulator.app, emulator.server, emulator.workers, emulator.certificates, psycopg, sqlite3' \
+RUN python -c 'import emulator.command.cli, emulator.app, emulator.serving.server, emulator.serving.workers, emulator.certificates, psycopg, sqlite3' \
  && mkdir -m 777 /data
 EXPOSE 19080
 USER 10001:10001

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine
 
 from emulator.testing import EmulatorThread
 
-for name in ("emulator.cli", "emulator.workers"):
+for name in ("emulator.command.cli", "emulator.serving.workers"):
     import_module(name)
 create_engine("postgresql+psycopg://")
 with EmulatorThread():

@@ -9,13 +9,13 @@ from types import FrameType
 def main() -> int:
     """Run the command line and answer with the exit code."""
     if sys.argv[1:] == ["healthcheck"]:
-        from emulator.healthcheck import check_health  # and none of what the command line loads
+        from emulator.command.healthcheck import check_health  # and none of what the command line loads
 
         return check_health()
     if os.getpid() == 1:
         # The first process of a container does not die of a signal; it has to listen while it is still loading.
         signal.signal(signal.SIGTERM, _stop)
-    from emulator.cli import main as run_command_line
+    from emulator.command.cli import main as run_command_line
 
     return run_command_line()
 

@@ -44,7 +44,7 @@ class EmulatorThread:
     def start(self) -> Self:
         """Serve; the port is a new one each time."""
         from emulator.app import create_app
-        from emulator.server import Doors, Server
+        from emulator.serving.server import Doors, Server
         from emulator.settings import Settings
 
         if self.data is None:

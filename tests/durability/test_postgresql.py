@@ -73,7 +73,7 @@ def is_io_error(reply: Reply) -> bool:
 
 def run(*options: str, program: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the emulator until it ends, which is to be at once; the password is in nothing it says."""
-    program = program or "import sys; from emulator.cli import main; sys.exit(main())"
+    program = program or "import sys; from emulator.command.cli import main; sys.exit(main())"
     ended = subprocess.run(
         [sys.executable, "-c", program, "--port", "0", *options],
         env=inherited_environment() | variables,
@@ -221,7 +221,7 @@ def test_tables_that_no_emulator_made_are_refused_and_left_alone(data: Path) -> 
 
 def test_without_its_driver_the_sentence_says_how_to_install_it(data: Path) -> None:
     """psycopg is an extra."""
-    program = "import sys; sys.modules['psycopg'] = None; from emulator.cli import main; sys.exit(main())"
+    program = "import sys; sys.modules['psycopg'] = None; from emulator.command.cli import main; sys.exit(main())"
     ended = run("--data", str(data), program=program, **environment_of(data))
     assert ended.returncode == 6, ended
     assert "pip install 'imagestore-emulator[postgresql]'" in ended.stderr

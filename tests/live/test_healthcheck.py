@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from emulator import healthcheck
+from emulator.command import healthcheck
 from emulator.settings import Settings
 from tests.support.emulator import EmulatorProcess, InProcessEmulator
 from tests.support.waiting import eventually
@@ -106,7 +106,7 @@ def test_it_loads_none_of_what_makes_the_emulator_big(emulator: InProcessEmulato
     )
     code, *modules = ended.stdout.split()
     assert code == "0"
-    assert "emulator.healthcheck" in modules
+    assert "emulator.command.healthcheck" in modules
     assert not HEAVY & set(modules)
 
 

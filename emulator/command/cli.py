@@ -11,12 +11,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from emulator import __version__
-from emulator.healthcheck import check_health
-from emulator.serving import ExitCode, StopError, serve
+from emulator.command.healthcheck import check_health
+from emulator.command.verbs import add_verbs
+from emulator.command.verbs import run as run_verb
+from emulator.serving.start import ExitCode, StopError, serve
 from emulator.settings import ENVIRONMENT_PREFIX, Settings, option_of, variable_of
 from emulator.units import show_duration
-from emulator.verbs import add_verbs
-from emulator.verbs import run as run_verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,9 +1,9 @@
 """Several server processes on one listening socket and one data directory.
 
 They share nothing but the directory, its locks and its database, so this is also how replicas on one volume behave.
-A worker is a process of its own (`python -m emulator.workers`), started with the settings in its environment, the
-socket as an open file and what is secret on its standard input; one that dies is replaced, and what it was receiving is
-swept. When five in a row come to nothing, the last of them has no successor and the emulator ends.
+A worker is a process of its own (`python -m emulator.serving.workers`), started with the settings in its environment,
+the socket as an open file and what is secret on its standard input; one that dies is replaced, and what it was
+receiving is swept. When five in a row come to nothing, the last of them has no successor and the emulator ends.
 """
 
 import logging
@@ -26,8 +26,8 @@ from pydantic import SecretStr
 
 from emulator.app import create_app
 from emulator.control.metrics import SHARED
-from emulator.logs import set_up_logging
-from emulator.server import Doors, run
+from emulator.serving.logs import set_up_logging
+from emulator.serving.server import Doors, run
 from emulator.settings import ENVIRONMENT_PREFIX, Settings
 from emulator.storage.errors import NewerDataError, UnusableError
 
@@ -96,7 +96,7 @@ class Workers:
 
     def _start(self, failed_starts: int = 0) -> _Worker:
         environment = worker_environment(self._settings, self._doors) | {SHARED: self._shared}
-        command = [sys.executable, "-m", "emulator.workers"]
+        command = [sys.executable, "-m", "emulator.serving.workers"]
         process = subprocess.Popen(  # noqa: S603
             command,
             env=environment,

@@ -14,14 +14,14 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from emulator import __version__
-from emulator.places import is_in_memory, temporary_directory
+from emulator.serving.places import is_in_memory, temporary_directory
 from emulator.settings import SettingError, Settings, option_of, variable_of
 
 if TYPE_CHECKING:
     import tempfile
 
     from emulator.app import Emulator
-    from emulator.server import Doors
+    from emulator.serving.server import Doors
 
 
 _log = logging.getLogger(__name__)
@@ -50,10 +50,10 @@ class StopError(Exception):
 def serve(settings: Settings) -> int:
     """Run the emulator until it is told to stop; raises `StopError` where it cannot start."""
     # Imported here so that --help, --version and a wrong setting answer without loading the server.
-    from emulator.logs import set_up_logging
-    from emulator.server import Doors, run
+    from emulator.serving.logs import set_up_logging
+    from emulator.serving.server import Doors, run
+    from emulator.serving.workers import CrashLoopError, Workers
     from emulator.tls import without_effect
-    from emulator.workers import CrashLoopError, Workers
 
     _require_sense(settings)
     set_up_logging(settings)
@@ -164,7 +164,7 @@ def _temporary() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    from emulator.server import listen
+    from emulator.serving.server import listen
 
     try:
         return listen(host, port)
