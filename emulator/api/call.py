@@ -1,7 +1,5 @@
 """One call of the gateway: what every operation reads from a request before its own work begins."""
 
-from functools import cached_property
-
 from starlette.requests import Request
 
 from emulator.api.body import HttpBody
@@ -27,7 +25,7 @@ class Call:
         self.api_version = api_version
         self.body = body
 
-    @cached_property
+    @property
     def path_text(self) -> str:
         """The content path as upload sessions keep it: decoded, not normalised."""
         return unescape(self._request.path_params.get("content_path", ""))
@@ -103,7 +101,7 @@ class Call:
         """``Content-Range``, which every PUT has to get right if it sends it (gateway 5.1)."""
         return parse_content_range(self._request.headers.get("content-range", ""))
 
-    @cached_property
+    @property
     def timeout(self) -> float:
         """Seconds the store may take; raises ``FABRIC_E_TIMEOUT`` when it gets none (gateway 3)."""
         seconds = parse_unsigned(self._query.get("timeout", ""), 32)
