@@ -8,6 +8,7 @@ so that none of them can reach what comes after.
 import asyncio
 import re
 import shutil
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -98,13 +99,13 @@ class IsolatedStore:
     metrics: Metrics
     opened: Opened
     requests: set["asyncio.Task[None]"] = field(default_factory=set)
-    _session_paths: dict[str, str] = field(default_factory=dict)
+    _session_paths: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def note_session(self, session_id: str, path: str) -> None:
         """A chunk of this session names this path: later requests name the session only."""
         self._session_paths[session_id] = path
         if len(self._session_paths) > _SESSION_PATHS:
-            del self._session_paths[next(iter(self._session_paths))]
+            self._session_paths.popitem(last=False)
 
     def path_of_session(self, session_id: str) -> str:
         """The path of a session that had a chunk not long ago, or ""."""

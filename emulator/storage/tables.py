@@ -18,7 +18,7 @@ UPLOAD_SESSION = Table(
     Column("session_id", String(36), primary_key=True),
     Column("path", Text, nullable=False),
     Column("size", String(20), nullable=False),
-    Column("modified_ns", BigInteger, nullable=False, index=True),
+    Column("modified_ns", BigInteger, nullable=False),
     Column("received", LargeBinary, nullable=False),
     Column("chunk_count", BigInteger, nullable=False),
     Column("byte_count", BigInteger, nullable=False),
@@ -26,4 +26,7 @@ UPLOAD_SESSION = Table(
     Column("staging", String(32), nullable=False),
     Column("published", String(80), nullable=False),
 )
-"""Upload sessions. A size is text because the service's 64 unsigned bits fit no portable integer."""
+"""Upload sessions. A size is text because the service's 64 unsigned bits fit no portable integer.
+
+No index on the date: each chunk would have to move its session in it, and only the sweep, once a minute, goes by it.
+"""
