@@ -44,8 +44,9 @@ class Guard:
         if role is not Role.ADMIN:
             return _refuse(403, "this is for clients whose certificate makes them admins", {"role": role})
         if self._token and not self._is_preflight(request):
-            given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode("latin-1", "replace"), b"Bearer " + self._token):
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            is_right = hmac.compare_digest(given.encode("latin-1", "replace"), self._token)
+            if scheme.lower() != "bearer" or not is_right:
                 reply = _refuse(401, "this needs the header 'Authorization: Bearer ' and the emulator's control token")
                 reply.headers["www-authenticate"] = "Bearer"
                 return reply

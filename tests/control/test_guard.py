@@ -82,6 +82,8 @@ def test_with_a_token_only_health_is_for_everybody() -> None:
         wire = Wire("127.0.0.1", server.port)
         assert wire.get("/_emulator/health/ready").status == 200
         assert wire.get("/_emulator/openapi.json").status == 401
+        assert wire.get("/_emulator/openapi.json", headers={"Authorization": "Basic open sesame"}).status == 401
+        assert wire.get("/_emulator/openapi.json", headers={"Authorization": "bearer open sesame"}).status == 200
         assert wire.put("/_emulator/on/other/ImageStore/file?api-version=6.0").status == 200, "the service needs none"
 
 
