@@ -17,7 +17,7 @@ async def list_snapshots(stores: AllStores) -> list[str]:
     return Snapshots(stores).names()
 
 
-@routes.put("/{name}")
+@routes.put("/{name:path}")
 async def save_snapshot(name: str, store: Selected, stores: AllStores, request: Request) -> Response:
     """Keep the store as it is now: content, open sessions with their bytes, and the time."""
     progress = Progress()
@@ -28,7 +28,7 @@ async def save_snapshot(name: str, store: Selected, stores: AllStores, request: 
     return await with_progress(work, progress, request)
 
 
-@routes.post("/{name}/restore")
+@routes.post("/{name:path}/restore")
 async def restore_snapshot(name: str, store: Selected, stores: AllStores, request: Request) -> Response:
     """Let the store be as the snapshot was, whichever store that was taken of. Its faults and journal stay."""
     progress = Progress()
@@ -40,7 +40,7 @@ async def restore_snapshot(name: str, store: Selected, stores: AllStores, reques
     return await with_progress(work, progress, request)
 
 
-@routes.delete("/{name}", status_code=204)
+@routes.delete("/{name:path}", status_code=204)
 async def delete_snapshot(name: str, stores: AllStores) -> None:
     """Delete a snapshot."""
     try:
