@@ -1,9 +1,7 @@
 """What "acknowledged" means: that a change survives the process dying, or the power failing as well."""
 
 import os
-import threading
 from collections.abc import Iterable
-from concurrent.futures import Future, wait
 from enum import StrEnum
 
 
@@ -20,7 +18,6 @@ class Sync:
     def __init__(self, durability: Durability) -> None:
         self.is_on = durability is Durability.POWER
         self._linked: set[str] = set()
-        self._flushes = _Flushes()
 
     def file(self, descriptor: int) -> None:
         """The bytes of an open file are on the disk when this returns."""
@@ -29,8 +26,13 @@ class Sync:
 
     def directory(self, location: str) -> None:
         """The names in a directory are on the disk when this returns."""
-        if self.is_on:
-            self._flushes.flush(location)
+        if not self.is_on:
+            return
+        descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def path(self, location: str, top: str, *, is_alone: bool) -> None:
         """The names in a directory, and its own name and those of all above it as far as `top`.
@@ -73,58 +75,3 @@ class Sync:
     def _path(location: str) -> None:
         with open(location, "rb", buffering=0) as file:
             os.fsync(file.fileno())
-
-
-class _Flush:
-    """One flush of a directory, which those may share who come before it begins."""
-
-    def __init__(self) -> None:
-        self.has_begun = False
-        self.done: Future[None] = Future()
-
-
-class _Flushes:
-    """Flushes each directory by one thread at a time.
-
-    Who comes while one is being flushed shares the next flush of it with all others who do: it costs the same for eight
-    new names as for one.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._last: dict[str, _Flush] = {}
-
-    def flush(self, location: str) -> None:
-        """What was done in a directory before this call is on the disk when it returns; raises as `os.fsync` does."""
-        with self._guard:
-            last = self._last.get(location)
-            if last and not last.has_begun:
-                flush = last
-            else:
-                flush = self._last[location] = _Flush()
-        if flush is not last:
-            if last:
-                wait([last.done])
-            self._run(location, flush)
-        flush.done.result()
-
-    def _run(self, location: str, flush: _Flush) -> None:
-        with self._guard:
-            flush.has_begun = True
-        try:
-            _flush_directory(location)
-        except BaseException as failure:  # noqa: BLE001  # raised by all who share it
-            flush.done.set_exception(failure)
-        else:
-            flush.done.set_result(None)
-        with self._guard:
-            if self._last[location] is flush:
-                del self._last[location]
-
-
-def _flush_directory(location: str) -> None:
-    descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,33 +66,7 @@ def test_with_another_server_on_the_same_data_every_folder_above_is_flushed_each
         assert above <= set(flushed)
 
 
-def test_uploads_that_share_a_flush_of_their_folder_wait_for_one_that_began_with_their_file_in_it(
-    emulator: InProcessEmulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = emulator.data / "default/content/App"
-    assert emulator.put(f"/ImageStore/App/first?{V}", b"1").status == 200
-    flush, on_disk, is_alone = os.fsync, set[str](), threading.Lock()
-
-    def recording(descriptor: int) -> None:
-        if os.fstat(descriptor).st_ino != folder.stat().st_ino:
-            flush(descriptor)
-            return
-        assert is_alone.acquire(blocking=False), "a folder is flushed once at a time"
-        names = os.listdir(folder)
-        flush(descriptor)
-        is_alone.release()
-        on_disk.update(names)
-
-    monkeypatch.setattr(os, "fsync", recording)
-
-    def upload(name: str) -> bool:
-        return emulator.put(f"/ImageStore/App/{name}?{V}", b"x").status == 200 and name in on_disk
-
-    with ThreadPoolExecutor(8) as clients:
-        assert all(clients.map(upload, map(str, range(200))))
-
-
-def test_a_folder_that_cannot_be_flushed_fails_every_upload_that_waited_for_it(
+def test_a_folder_that_cannot_be_flushed_fails_every_upload_into_it(
     emulator: InProcessEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = emulator.data / "default/content/App"
