@@ -17,7 +17,7 @@ from emulator.api.control import ERROR_HANDLERS, control_router, outage_reply, t
 from emulator.api.exchange import STORE, Exchange
 from emulator.api.explorer import explorer_router
 from emulator.api.gateway import OWN_PREFIX, is_explorer, is_own
-from emulator.api.guard import Guard, refuse_store
+from emulator.api.guard import Guard, refuse
 from emulator.api.own import own_router
 from emulator.api.request_log import RequestLog
 from emulator.api.routes import gateway_app, service_router
@@ -96,7 +96,7 @@ class Emulator(FastAPI):
             store = self.stores.at_hand(name) or await self.stores.get(name, may_make=may_make_store(scope))
         except (ValueError, NoSuchStoreError) as error:
             status = 404 if isinstance(error, NoSuchStoreError) else 400
-            await self.exchange.log.watch(refuse_store(status, str(error)), name, scope, receive, send)
+            await self.exchange.log.watch(refuse(status, str(error)), name, scope, receive, send)
             return
         except Exception as error:  # noqa: BLE001  # whatever keeps a store from being opened has an answer
             reply = outage_reply(error) if is_control else self.exchange.failure(error)

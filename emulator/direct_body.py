@@ -70,7 +70,7 @@ class DirectProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take note of who connects."""
         super().connection_made(transport)
-        self.peer = _peer_of(transport)
+        self.peer = _certified(transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
@@ -155,7 +155,7 @@ class DirectProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
 
-def _peer_of(transport: asyncio.Transport) -> Peer | None:
+def _certified(transport: asyncio.Transport) -> Peer | None:
     """The client's certificate, if it sent one: the TLS layer let in only one that it trusts."""
     tls = transport.get_extra_info("ssl_object")
     certificate = tls.getpeercert(binary_form=True) if tls else None
@@ -169,6 +169,12 @@ def connection_of(scope: Any) -> Connection | None:
     """The connection of a request, if the server is ours."""
     connection: Connection | None = scope.get("extensions", {}).get(CONNECTION)
     return connection
+
+
+def peer_of(scope: Any) -> Peer | None:
+    """The client of a request by its certificate, if it has one."""
+    connection = connection_of(scope)
+    return connection.peer if connection else None
 
 
 class DirectBody:

@@ -23,7 +23,7 @@ from emulator.control.faults import Fault, read_faults
 from emulator.control.journal import Entry
 from emulator.control.metrics import Metrics
 from emulator.control.stores import IsolatedStore
-from emulator.direct_body import connection_of
+from emulator.direct_body import peer_of
 from emulator.operations.body import ClientGoneError, in_thread
 from emulator.operations.failures import as_fabric_error
 from emulator.protocol.access import Access, Role
@@ -151,8 +151,7 @@ class Exchange:
 
     def _admit(self, request: Request, operation: Operation) -> bool:
         """Whether this is a client with a role; raises ``E_ACCESSDENIED`` for what that role may not do."""
-        connection = connection_of(request.scope)
-        role = self.access.role_of(connection.peer if connection else None)
+        role = self.access.role_of(peer_of(request.scope))
         if role is not Role.USER:
             return role is not None
         if not self.access.lets_user(request.method, operation.name, request.url.path):

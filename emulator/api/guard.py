@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.api.gateway import OWN_PREFIX
 from emulator.api.own import CA_PAGE
-from emulator.direct_body import connection_of
+from emulator.direct_body import peer_of
 from emulator.protocol.access import Access, Role
 
 _METHODS: Final = "GET, PUT, POST, DELETE"
@@ -40,27 +40,21 @@ class Guard:
         if refusal or scope["path"].startswith(_OPEN):
             return refusal
         request = Request(scope)
-        role = self._role_of(scope)
+        role = self._access.role_of(peer_of(scope))
         if role is not Role.ADMIN:
-            return _refuse(403, "this is for clients whose certificate makes them admins", {"role": role})
+            return refuse(403, "this is for clients whose certificate makes them admins", {"role": role})
         if self._token and not self._is_preflight(request):
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             is_right = hmac.compare_digest(given.encode("latin-1", "replace"), self._token)
             if scheme.lower() != "bearer" or not is_right:
-                reply = _refuse(401, "this needs the header 'Authorization: Bearer ' and the emulator's control token")
+                reply = refuse(401, "this needs the header 'Authorization: Bearer ' and the emulator's control token")
                 reply.headers["www-authenticate"] = "Bearer"
                 return reply
         return None
 
     def is_stranger(self, scope: Scope) -> bool:
         """Whether a request comes from a client without a role, where clients need one."""
-        return self._role_of(scope) is None
-
-    def _role_of(self, scope: Scope) -> Role | None:
-        if not self._access.is_required:
-            return Role.ADMIN
-        connection = connection_of(scope)
-        return self._access.role_of(connection.peer if connection else None)
+        return self._access.role_of(peer_of(scope)) is None
 
     def origin_refusal(self, scope: Scope) -> Response | None:
         """The answer to what a page of another site asks.
@@ -73,10 +67,10 @@ class Guard:
         if origin is None:
             if not _is_from_browser(headers) or self._is_known(host):
                 return None
-            return _refuse(403, f"pages of {host} may not use this: name it with --allowed-origins if they shall")
+            return refuse(403, f"pages of {host} may not use this: name it with --allowed-origins if they shall")
         if origin.lower() in self._allowed or (_host_of(origin.lower()) == host and _is_local_name(_name_of(host))):
             return None
-        return _refuse(403, f"pages of {origin} may not use this: name it with --allowed-origins if they shall")
+        return refuse(403, f"pages of {origin} may not use this: name it with --allowed-origins if they shall")
 
     def answering(self, app: ASGIApp, scope: Scope) -> ASGIApp:
         """The app, whose answers tell a browser that a page of an allowed origin may read them."""
@@ -150,10 +144,6 @@ def _is_local_name(host: str) -> bool:
     return True
 
 
-def refuse_store(status: int, reason: str) -> Response:
-    """The answer to a request for a store that cannot be, or is not."""
-    return _refuse(status, reason)
-
-
-def _refuse(status: int, reason: str, more: Mapping[str, str | None] = MappingProxyType({})) -> Response:
+def refuse(status: int, reason: str, more: Mapping[str, str | None] = MappingProxyType({})) -> Response:
+    """The answer to what is not let in, or not there: a reason, and what else a page may go by."""
     return JSONResponse({"error": reason, **more}, status)

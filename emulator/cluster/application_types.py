@@ -213,13 +213,16 @@ class ApplicationTypes:
 
     def _download(self, description: ProvisionDescription, folder: str, line: Line) -> None:
         archive = self._store.staging.new_name()
-        free = self._store.disk_space()[1]
-        largest = min(free, self._room.limit or free)
         try:
-            download_package(description.download_uri, archive, largest, _PLACE_TIMEOUT, line)
-            unpack_package(archive, folder, largest, self._rules)
+            download_package(description.download_uri, archive, self._largest_package(), _PLACE_TIMEOUT, line)
+            unpack_package(archive, folder, self._largest_package(), self._rules)  # beside the archive by now
         finally:
             self._store.staging.discard(archive)
+
+    def _largest_package(self) -> int:
+        """Bytes that disk and store could hold at this moment."""
+        free = self._store.disk_space()[1]
+        return min(free, self._room.limit or free)
 
     def _copy(self, package: ApplicationPackage, folder: str) -> None:
         """Take a copy of an uploaded package: what is checked is what is registered, whoever changes it meanwhile.

@@ -185,10 +185,11 @@ class Stores:
         Raises `NoSuchStoreError` for one that would have to be made and may not be, and what its disk or its database
         does where it cannot be opened.
         """
+        name = store_name(name)
         async with self._change:
-            if not may_make and name not in self._open and not self._data.store(store_name(name)).content.is_dir():
+            if not may_make and not self._exists(name):
                 raise NoSuchStoreError(f"there is no store {name!r}")
-            return await self._opened(store_name(name))
+            return await self._opened(name)
 
     def opened(self) -> list[IsolatedStore]:
         """The stores in use."""
@@ -204,7 +205,7 @@ class Stores:
             await self.reset(DEFAULT)
             return True
         async with self._change:
-            if name not in self._open and not self._data.store(name).content.is_dir():
+            if not self._exists(name):
                 return False
             store = await self._opened(name)
             with self._ending(store):
@@ -276,6 +277,9 @@ class Stores:
     def data(self) -> DataDirectory:
         """Where all of them are."""
         return self._data
+
+    def _exists(self, name: str) -> bool:
+        return name in self._open or self._data.store(name).content.is_dir()
 
     async def _opened(self, name: str) -> IsolatedStore:
         store = self._open.get(name)

@@ -5,6 +5,9 @@ const SIZES_SINCE = 6.5;
 const LOOKS_AGAIN_AFTER_MS = [150, 400];
 const ANY_SESSION = "00000000-0000-0000-0000-000000000001";
 
+/** The empty file that says of a folder that all of it is there. */
+export const MARK_FILE = "_.dir";
+
 /** A store that was dropped is not to come back because this page still asks for it. */
 const HERE = { "X-Emulator-Make-Store": "no" };
 
@@ -27,6 +30,17 @@ export class RequestError extends Error {
   get isPassing() {
     return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429;
   }
+}
+
+/** Why a request of the control API was refused; what is no JSON was said by something on the way there. */
+function controlRefusal(status, text) {
+  let said = { error: text };
+  try {
+    said = JSON.parse(text);
+  } catch {
+    // Something between here and the emulator answered.
+  }
+  return new RequestError(status, "", `${said.error} (${status}).`, said.role);
 }
 
 function gone(url) {
@@ -282,14 +296,7 @@ export class Control {
       }
       if (response.ok) return response;
       if (response.status === 401 && (await this.token.ask(given))) continue;
-      const text = await response.text();
-      let said = { error: text };
-      try {
-        said = JSON.parse(text);
-      } catch {
-        // Something between here and the emulator answered.
-      }
-      throw new RequestError(response.status, "", `${said.error} (${response.status}).`, said.role);
+      throw controlRefusal(response.status, await response.text());
     }
   }
 
@@ -302,7 +309,7 @@ export class Control {
       const answer = await send("POST", `${this.root}/seed?${query}`, archive, options);
       if (answer.status < 400) return JSON.parse(answer.responseText);
       if (answer.status === 401 && (await this.token.ask(given))) continue;
-      throw new RequestError(answer.status, "", `${JSON.parse(answer.responseText).error} (${answer.status}).`);
+      throw controlRefusal(answer.status, answer.responseText);
     }
   }
 

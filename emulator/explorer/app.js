@@ -93,17 +93,9 @@ const uploads = new Uploads({
   },
 });
 const uploadsView = new UploadsView({ part: part("uploads-part"), list: part("uploads"), uploads });
-let isDrawing = false;
 
 /** Progress comes faster than screens show it. */
-function drawUploads() {
-  if (isDrawing) return;
-  isDrawing = true;
-  setTimeout(() => {
-    isDrawing = false;
-    uploadsView.draw();
-  }, 60);
-}
+const drawUploads = throttled(() => uploadsView.draw(), 60);
 
 function upload(found, folder, session = "") {
   if (!found.files.length && !found.folders.length) {

@@ -1,6 +1,6 @@
 /** What clients asked and what they were answered, as it happens, newest first. */
 
-import { button, element, setText } from "./dom.js";
+import { button, element, setText, throttled } from "./dom.js";
 import { bytes, count, timeOfDay } from "./format.js";
 
 const KEPT = 1000;
@@ -20,8 +20,8 @@ function wentWrong(entry) {
 export class Journal {
   #entries = [];
   #shown = STEP;
-  #timer = 0;
   #fresh = [];
+  #showSoon = throttled(() => this.#showFresh(), SHOW_EVERY_MS);
 
   constructor({ list, empty, more, total, filter, errors, own, onCopy }) {
     Object.assign(this, { list, empty, more, total, filter, errors, own, onCopy });
@@ -43,7 +43,7 @@ export class Journal {
   add(entry) {
     this.#entries.unshift(entry);
     this.#fresh.push(entry);
-    this.#timer ||= setTimeout(() => this.#showFresh(), SHOW_EVERY_MS);
+    this.#showSoon();
   }
 
   #isMeant(entry) {
@@ -57,7 +57,6 @@ export class Journal {
   }
 
   #showFresh() {
-    this.#timer = 0;
     this.#entries.length = Math.min(this.#entries.length, KEPT);
     const meant = this.#fresh.filter((entry) => this.#isMeant(entry)).slice(-this.#shown);
     this.#fresh = [];

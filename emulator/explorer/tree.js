@@ -1,9 +1,9 @@
 /** The content of the store as a tree: folders are listed when they are opened, a screenful at a time. */
 
+import { MARK_FILE } from "./api.js";
 import { element, keyed, setText } from "./dom.js";
 import { bytes, count, moment, words } from "./format.js";
 
-const MARK = "_.dir";
 const STEP = 200;
 
 class Folder {
@@ -45,7 +45,7 @@ class Folder {
         name: parts.at(-1),
         path: parts.join("/"),
         isFolder: false,
-        isMark: parts.at(-1).toLowerCase() === MARK,
+        isMark: parts.at(-1).toLowerCase() === MARK_FILE,
         size: Number(file.FileSize),
         modified: file.ModifiedDate,
         version: file.FileVersion,
@@ -83,7 +83,7 @@ export class Tree {
 
   /** The entry that is selected; the root if none is. */
   get selected() {
-    return this.#rows().find((each) => each.key === this.#current)?.entry ?? this.root;
+    return this.#rowOf(this.#current)?.entry ?? this.root;
   }
 
   /** Where uploads go that were not dropped anywhere. */
@@ -100,7 +100,7 @@ export class Tree {
   /** Where things dropped on an element of the tree belong. */
   folderAt(target) {
     const row = target instanceof Element ? target.closest("tr[data-key]") : null;
-    const found = row && this.#rows().find((each) => each.key === row.dataset.key);
+    const found = row && this.#rowOf(row.dataset.key);
     if (!found) return this.root;
     return found.entry?.isFolder ? found.entry : found.parent;
   }
@@ -191,6 +191,10 @@ export class Tree {
     return rows;
   }
 
+  #rowOf(key) {
+    return this.#rows().find((each) => each.key === key);
+  }
+
   #draw() {
     const rows = this.#rows();
     if (!rows.some((each) => each.key === this.#current)) this.#current = "";
@@ -238,7 +242,7 @@ export class Tree {
     const row = event.target.closest("tr");
     if (!row) return;
     row.focus();
-    const found = this.#rows().find((each) => each.key === row.dataset.key);
+    const found = this.#rowOf(row.dataset.key);
     if (found?.kind || event.target.closest(".twisty") || (found?.entry.isFolder && event.detail === 2)) {
       this.#enter(found);
     }
@@ -254,7 +258,7 @@ export class Tree {
   #onKey(event) {
     const row = event.target.closest("tr");
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const found = this.#rows().find((each) => each.key === row.dataset.key);
+    const found = this.#rowOf(row.dataset.key);
     const { entry, parent } = found;
     const steps = {
       ArrowDown: () => row.nextElementSibling?.focus(),

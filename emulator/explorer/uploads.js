@@ -1,10 +1,10 @@
 /** What is being uploaded: files and folders that were dropped or chosen together are one upload. */
 
+import { MARK_FILE } from "./api.js";
 import { Slots, Transfer } from "./transfer.js";
 
 const AT_ONCE = 4;
 const FILES_AT_ONCE = 4;
-const MARK = "_.dir";
 const PACKAGE = /\.sfpkg$/i;
 
 let lastNumber = 0;
@@ -25,7 +25,7 @@ class Upload {
     this.state = "running";
     this.failures = [];
     this.transfers = files.map(
-      ({ file, parts }) => new Transfer({ file, parts: [...into, ...parts], session }, { ...tools, onChange: () => tools.onChange() }),
+      ({ file, parts }) => new Transfer({ file, parts: [...into, ...parts], session }, tools),
     );
     const tops = new Set([...files, ...folders.map((parts) => ({ parts }))].map(({ parts }) => parts[0]));
     const [first, ...others] = tops;
@@ -92,10 +92,10 @@ class Upload {
       (folder) => !this.transfers.some((each) => !each.isDone && isBelow(each.parts, folder)),
     );
     for (const folder of whole.toSorted((one, other) => other.length - one.length)) {
-      const parts = [...folder, MARK];
+      const parts = [...folder, MARK_FILE];
       const path = parts.join("/");
       if (sent.has(path)) continue;
-      const mark = new Transfer({ file: new File([], MARK), parts }, { ...this.tools, onChange: () => {} });
+      const mark = new Transfer({ file: new File([], MARK_FILE), parts }, { ...this.tools, onChange: () => {} });
       await this.#attempt(path, () => mark.run(this.stop.signal));
     }
   }

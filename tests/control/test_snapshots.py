@@ -231,10 +231,7 @@ def test_progress_is_told_while_it_is_made(store: Control, service: Service) -> 
 CRASH = """
 import os, sys
 from pathlib import Path
-from typing import Any
 from emulator.control import stores
-from emulator.control import snapshots
-from emulator.storage.snapshots import save
 from emulator.client import Control
 from emulator.testing import EmulatorThread
 

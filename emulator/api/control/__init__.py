@@ -33,10 +33,7 @@ ERROR_HANDLERS: Final = {HTTPException: _say, RequestValidationError: _say, Recu
 
 def outage_reply(error: Exception) -> Response:
     """The answer where the store that is asked for cannot be opened; raises the error again if nothing explains it."""
-    reason = outage_of(error)
-    if reason is None:
-        raise error
-    return JSONResponse({"error": reason}, 503)
+    return JSONResponse({"error": outage_of(error)}, 503)
 
 
 def take_for_json(scope: Scope) -> None:
@@ -62,10 +59,7 @@ def control_router(*, has_one_process: bool) -> APIRouter:
         try:
             yield
         except Exception as error:
-            reason = outage_of(error)
-            if reason is None:
-                raise
-            raise HTTPException(503, reason) from error
+            raise HTTPException(503, outage_of(error)) from error
 
     router = APIRouter(prefix=OWN_PREFIX, dependencies=[Depends(require_one_process), Depends(name_outages)])
     for part in (clock, content, faults, journal, sessions, snapshots, stores):

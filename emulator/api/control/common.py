@@ -81,11 +81,11 @@ def bad_request(error: Exception) -> HTTPException:
     return HTTPException(400, str(error))
 
 
-def outage_of(error: Exception) -> str | None:
-    """Which of disk and database has failed, and how; ``None`` for any other error."""
+def outage_of(error: Exception) -> str:
+    """Which of disk and database has failed, and how; any other error is raised again."""
     known = as_fabric_error(error)
     if known is None or known is error:
-        return None
+        raise error
     _log.warning("%s", error)
     return known.why or known.message
 

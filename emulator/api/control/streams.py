@@ -48,8 +48,5 @@ async def _outcome(work: Work) -> tuple[int, dict[str, Any]]:
         return 400, {"error": str(error)}
     except OSError as error:
         return 507, {"error": error.strerror or str(error)}
-    except Exception as error:
-        reason = outage_of(error)
-        if reason is None:
-            raise
-        return 503, {"error": reason}
+    except Exception as error:  # noqa: BLE001  # what is no outage is raised again
+        return 503, {"error": outage_of(error)}
